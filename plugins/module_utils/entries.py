@@ -1,0 +1,78 @@
+# Copyright: (c) 2026, mutual.tls contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a keystore holds, whatever its file format: the vocabulary that codecs read into and write from.
+
+Certificates are kept as the DER bytes that were read, never encoded anew: real stores hold certificates that a
+strict parser refuses, and a store must survive being rewritten.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Optional, Union
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+
+from ansible_collections.mutual.tls.plugins.module_utils.errors import UnsupportedStoreError
+
+SigningKey = Union[rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey, ed25519.Ed25519PrivateKey]
+
+
+@dataclass(frozen=True)
+class PrivateKeyEntry:
+    """A private key and its certificate chain under an alias."""
+
+    alias: str
+    #: PrivateKeyInfo, DER (RFC 5958). Left out of the repr, so that no log line ever holds a key.
+    pkcs8: bytes = field(repr=False)
+    #: Certificates, DER, leaf first, as Java rebuilds the chain. Empty when the store has none for the key.
+    chain: tuple[bytes, ...]
+    #: Milliseconds since the epoch, where the format records it.
+    created: Optional[int] = None
+    #: Bag attributes that have no meaning here, DER, kept as they are.
+    attributes: tuple[bytes, ...] = ()
+
+    def private_key(self) -> SigningKey:
+        """The key as an object of the ``cryptography`` package."""
+        key = serialization.load_der_private_key(self.pkcs8, password=None)
+        if not isinstance(key, (rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey, ed25519.Ed25519PrivateKey)):
+            raise UnsupportedStoreError(f"the key under the alias '{self.alias}' is neither RSA nor EC nor Ed25519")
+        return key
+
+
+@dataclass(frozen=True)
+class TrustedCertEntry:
+    """A certificate that the store's owner trusts, under an alias."""
+
+    alias: str
+    #: Certificate, DER.
+    certificate: bytes
+    created: Optional[int] = None
+    attributes: tuple[bytes, ...] = ()
+
+
+Entry = Union[PrivateKeyEntry, TrustedCertEntry]
+
+
+@dataclass(frozen=True)
+class Protection:
+    """How a store is sealed and encrypted, in the words that keytool and the RFCs use."""
+
+    mac: Optional[str]
+    mac_iterations: Optional[int]
+    key_encryption: Optional[str] = None
+    key_iterations: Optional[int] = None
+    certificate_encryption: Optional[str] = None
+    certificate_iterations: Optional[int] = None
+
+
+@dataclass(frozen=True)
+class Contents:
+    """Everything that was read of one store."""
+
+    entries: tuple[Entry, ...]
+    protection: Protection
+    #: Bags with other contents (secret keys, revocation lists, unencrypted keys), DER, kept byte for byte.
+    opaque: tuple[bytes, ...] = ()

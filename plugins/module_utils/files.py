@@ -1,0 +1,61 @@
+# Copyright: (c) 2026, mutual.tls contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Writing a file whole or not at all.
+
+A reader sees the old file or the new one, whenever the process or the power is cut: the new content is
+complete and on disk under another name before it takes the file's place (rename(2) is atomic within a directory).
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from typing import Optional
+
+
+def read_if_present(path: str) -> Optional[bytes]:
+    """The file's content, or None when there is no such file. Raises OSError for every other trouble."""
+    try:
+        with open(path, "rb") as stream:
+            return stream.read()
+    except FileNotFoundError:
+        return None
+
+
+def write_atomically(path: str, content: bytes, *, mode: int = 0o600) -> None:
+    """Put *content* at *path* in one step.
+
+    An existing file's owner, group and mode are kept; a new file gets *mode*. The content is never, not even for a
+    moment, readable by more people than that: the temporary file is made 0600 before anything is written to it.
+    A symbolic link is followed, so that the link stays and its target is replaced.
+    """
+    path = os.path.realpath(path)
+    directory = os.path.dirname(path)
+    try:
+        existing: Optional[os.stat_result] = os.stat(path)
+    except FileNotFoundError:
+        existing = None
+    descriptor, temporary = tempfile.mkstemp(prefix=".mutual-tls-", dir=directory)  # mkstemp makes it 0600
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
+            if existing is not None and (existing.st_uid, existing.st_gid) != (os.geteuid(), os.getegid()):
+                os.fchown(stream.fileno(), existing.st_uid, existing.st_gid)
+            os.fchmod(stream.fileno(), existing.st_mode & 0o7777 if existing is not None else mode)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+    _sync_directory(directory)
+
+
+def _sync_directory(directory: str) -> None:
+    """Make the rename itself survive a power cut."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

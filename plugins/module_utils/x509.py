@@ -1,0 +1,322 @@
+# Copyright: (c) 2026, mutual.tls contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""X.509 as this collection makes and reads it: identities, names, and what a certificate says of itself.
+
+Certificates are made by the ``cryptography`` package. An identity's certificate is an end-entity one: CA:FALSE, both
+TLS usages, a critical key usage (RFC 5280 sections 4.2.1.3, 4.2.1.9 and 4.2.1.12).
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import hashlib
+import ipaddress
+import re
+from typing import Any, Optional, Sequence, Union
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from ansible_collections.mutual.tls.plugins.module_utils.entries import SigningKey
+from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError, TrustError
+
+CURVES: dict[str, type[ec.EllipticCurve]] = {"secp256r1": ec.SECP256R1, "secp384r1": ec.SECP384R1, "secp521r1": ec.SECP521R1}
+
+#: Clocks differ: a certificate is valid from a little before it was made.
+BACKDATE = datetime.timedelta(minutes=5)
+
+_NAME_ATTRIBUTES = {
+    "CN": NameOID.COMMON_NAME,
+    "OU": NameOID.ORGANIZATIONAL_UNIT_NAME,
+    "O": NameOID.ORGANIZATION_NAME,
+    "L": NameOID.LOCALITY_NAME,
+    "ST": NameOID.STATE_OR_PROVINCE_NAME,
+    "C": NameOID.COUNTRY_NAME,
+    "DC": NameOID.DOMAIN_COMPONENT,
+    "SERIALNUMBER": NameOID.SERIAL_NUMBER,
+}
+_ATTRIBUTE_NAMES = {oid: name for name, oid in _NAME_ATTRIBUTES.items()}
+_DURATION = re.compile(r"(\d+)([smhdw])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_PROOF_CONTEXT = b"mutual.tls possession\0"
+
+
+def parse_duration(text: str, option: str) -> datetime.timedelta:
+    """A time such as ``30d``, ``12h`` or ``1w2d``; *option* names it in the error."""
+    if not text or _DURATION.sub("", text):
+        raise InputError(f"'{option}' is {text!r}; a time is written like 30d, 12h or 1w2d.")
+    return datetime.timedelta(**{_UNITS[unit]: int(number) for number, unit in _DURATION.findall(text)})
+
+
+def parse_name(text: str, option: str = "subject") -> x509.Name:
+    """A distinguished name as RFC 4514 writes it, ``CN=ec1,O=Example``: the most specific part first.
+
+    The encoded order is the reverse, root first, as the RFC (section 2.1) has it and as keytool does.
+    """
+    attributes = []
+    for part in re.split(r"(?<!\\),", text):
+        key, separator, value = part.strip().partition("=")
+        if not separator or key.upper() not in _NAME_ATTRIBUTES or not value:
+            raise InputError(f"'{option}' is {text!r}; a name is written like CN=ec1,OU=Unit,O=Company with {', '.join(_NAME_ATTRIBUTES)}.")
+        try:
+            attributes.append(x509.NameAttribute(_NAME_ATTRIBUTES[key.upper()], re.sub(r"\\(.)", r"\1", value)))
+        except ValueError as error:
+            raise InputError(f"'{option}' is {text!r}: {error}.") from error
+    return x509.Name(reversed(attributes))
+
+
+def format_name(name: x509.Name) -> str:
+    """The name as RFC 4514 writes it, the most specific part first."""
+    return ",".join(
+        f"{_ATTRIBUTE_NAMES.get(attribute.oid, attribute.oid.dotted_string)}={re.sub(r'([,+<>;=])', _escape, str(attribute.value))}"
+        for attribute in reversed(list(name))
+    )
+
+
+def _escape(match: re.Match[str]) -> str:
+    return "\\" + match.group(1)
+
+
+def parse_alternative_names(names: Sequence[str]) -> list[x509.GeneralName]:
+    """Subject alternative names written as ``DNS:host``, ``IP:address`` or ``email:mailbox`` (RFC 5280 section 4.2.1.6)."""
+    result: list[x509.GeneralName] = []
+    for name in names:
+        kind, _separator, value = name.partition(":")
+        try:
+            if kind.upper() == "DNS" and value:
+                result.append(x509.DNSName(value))
+            elif kind.upper() == "IP":
+                result.append(x509.IPAddress(ipaddress.ip_address(value)))
+            elif kind.lower() == "email" and value:
+                result.append(x509.RFC822Name(value))
+            else:
+                raise ValueError("the kinds are DNS, IP and email")
+        except ValueError as error:
+            raise InputError(f"'subject_alt_name' has {name!r}: {error}. A name is written like DNS:ec1.example.test or IP:192.0.2.7.") from error
+    return result
+
+
+def format_alternative_name(name: x509.GeneralName) -> str:
+    """One subject alternative name as parse_alternative_names reads it."""
+    if isinstance(name, x509.DNSName):
+        return f"DNS:{name.value}"
+    if isinstance(name, x509.IPAddress):
+        return f"IP:{name.value}"
+    if isinstance(name, x509.RFC822Name):
+        return f"email:{name.value}"
+    return f"other:{type(name).__name__}"
+
+
+def generate_key(key_type: str, *, key_size: int = 2048, curve: str = "secp256r1") -> SigningKey:
+    """A new private key; *key_size* (bits) counts for RSA, *curve* for EC."""
+    if key_type == "RSA":
+        if not 2048 <= key_size <= 8192:
+            raise InputError(f"'key_size' is {key_size}; RSA keys of 2048 to 8192 bits are made.")
+        return rsa.generate_private_key(public_exponent=65537, key_size=key_size)
+    if key_type == "EC":
+        return ec.generate_private_key(CURVES[curve]())
+    if key_type == "Ed25519":
+        return ed25519.Ed25519PrivateKey.generate()
+    raise InputError(f"'key_type' is {key_type!r}; RSA, EC and Ed25519 are made.")
+
+
+def _digest(key: SigningKey) -> Optional[hashes.HashAlgorithm]:
+    """What a certificate or request is signed with: SHA-384 for the larger curves, none beside Ed25519's own."""
+    if isinstance(key, ed25519.Ed25519PrivateKey):
+        return None
+    if isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.key_size > 256:
+        return hashes.SHA384()
+    return hashes.SHA256()
+
+
+def self_signed(
+    key: SigningKey, subject: x509.Name, names: Sequence[x509.GeneralName], *, now: datetime.datetime, valid_for: datetime.timedelta
+) -> bytes:
+    """A certificate (DER) for *key* that is signed by itself, for both sides of a TLS connection."""
+    usage = x509.KeyUsage(
+        digital_signature=True,
+        key_encipherment=isinstance(key, rsa.RSAPrivateKey),
+        content_commitment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=False,
+        crl_sign=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - BACKDATE)
+        .not_valid_after(now + valid_for)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(usage, critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+    )
+    if names:
+        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+    return builder.sign(key, _digest(key)).public_bytes(serialization.Encoding.DER)
+
+
+def signing_request(key: SigningKey, subject: x509.Name, names: Sequence[x509.GeneralName]) -> str:
+    """A certificate signing request (PEM, RFC 2986) for *key*."""
+    builder = x509.CertificateSigningRequestBuilder().subject_name(subject)
+    if names:
+        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+    return builder.sign(key, _digest(key)).public_bytes(serialization.Encoding.PEM).decode("ascii")
+
+
+def to_pkcs8(key: SigningKey) -> bytes:
+    """PrivateKeyInfo, DER, not encrypted: for a store in memory, never for a file."""
+    return key.private_bytes(serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+
+
+def load_certificate(der: bytes) -> x509.Certificate:
+    """The certificate in *der*. Raises TrustError when it is none."""
+    try:
+        return x509.load_der_x509_certificate(der)
+    except ValueError as error:
+        raise TrustError(f"a certificate cannot be read: {error}") from error
+
+
+def pem_to_der(text: str, what: str) -> list[bytes]:
+    """The certificates (DER) in a PEM text (RFC 7468); *what* names the text in the error."""
+    blocks = re.findall(r"-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", text, re.DOTALL)
+    try:
+        certificates = [base64.b64decode("".join(block.split()), validate=True) for block in blocks]
+    except ValueError as error:
+        raise InputError(f"{what} is not a PEM certificate: {error}.") from error
+    if not certificates:
+        raise InputError(f"{what} holds no PEM certificate (-----BEGIN CERTIFICATE-----).")
+    return certificates
+
+
+def der_to_pem(certificate: bytes) -> str:
+    """The PEM text of a certificate (DER)."""
+    body = base64.encodebytes(certificate).decode("ascii").replace("\n", "")
+    lines = "\n".join(body[start : start + 64] for start in range(0, len(body), 64))
+    return f"-----BEGIN CERTIFICATE-----\n{lines}\n-----END CERTIFICATE-----\n"
+
+
+def sha256(certificate: bytes) -> str:
+    """The fingerprint of a certificate (DER): lower-case hex."""
+    return hashlib.sha256(certificate).hexdigest()
+
+
+def not_before(certificate: x509.Certificate) -> datetime.datetime:
+    """The start of validity in UTC; ``cryptography`` before 42 has it without a time zone only."""
+    if hasattr(certificate, "not_valid_before_utc"):
+        return certificate.not_valid_before_utc
+    return certificate.not_valid_before.replace(tzinfo=datetime.timezone.utc)
+
+
+def not_after(certificate: x509.Certificate) -> datetime.datetime:
+    """The end of validity in UTC."""
+    if hasattr(certificate, "not_valid_after_utc"):
+        return certificate.not_valid_after_utc
+    return certificate.not_valid_after.replace(tzinfo=datetime.timezone.utc)
+
+
+def timestamp(moment: datetime.datetime) -> str:
+    """A moment as ISO 8601 in UTC, to the second."""
+    return moment.astimezone(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def describe(der: bytes) -> dict[str, Any]:
+    """What a certificate says: names, dates, fingerprint, key, usages, and its PEM text."""
+    certificate = load_certificate(der)
+    constraints = _extension(certificate, x509.BasicConstraints)
+    names = _extension(certificate, x509.SubjectAlternativeName)
+    extended = _extension(certificate, x509.ExtendedKeyUsage)
+    return {
+        "sha256": sha256(der),
+        "subject": format_name(certificate.subject),
+        "issuer": format_name(certificate.issuer),
+        "serial_number": f"{certificate.serial_number:x}",
+        "not_before": timestamp(not_before(certificate)),
+        "not_after": timestamp(not_after(certificate)),
+        "subject_alt_name": sorted(format_alternative_name(name) for name in names) if names else [],
+        "is_ca": bool(constraints and constraints.ca),
+        "extended_key_usage": sorted(usage.dotted_string for usage in extended) if extended else None,
+        **describe_key(certificate.public_key()),
+        "pem": der_to_pem(der),
+    }
+
+
+def _extension(certificate: x509.Certificate, kind: Any) -> Any:
+    try:
+        return certificate.extensions.get_extension_for_class(kind).value
+    except x509.ExtensionNotFound:
+        return None
+    except ValueError as error:
+        raise TrustError(f"the extensions of the certificate '{format_name(certificate.subject)}' cannot be read: {error}") from error
+
+
+def describe_key(key: Any) -> dict[str, Any]:
+    """Type and size of a public key; the size of an EC key is its curve's."""
+    if isinstance(key, rsa.RSAPublicKey):
+        return {"key_type": "RSA", "key_size": key.key_size, "curve": None}
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return {"key_type": "EC", "key_size": key.curve.key_size, "curve": key.curve.name}
+    if isinstance(key, ed25519.Ed25519PublicKey):
+        return {"key_type": "Ed25519", "key_size": 256, "curve": None}
+    return {"key_type": type(key).__name__, "key_size": getattr(key, "key_size", None), "curve": None}
+
+
+def public_key_of(certificate: bytes) -> bytes:
+    """SubjectPublicKeyInfo (DER) of a certificate."""
+    return _public_bytes(load_certificate(certificate).public_key())
+
+
+def certifies(certificate: bytes, key: SigningKey) -> bool:
+    """Whether *certificate* (DER) is for *key*."""
+    return public_key_of(certificate) == _public_bytes(key.public_key())
+
+
+def _public_bytes(key: Any) -> bytes:
+    encoded: bytes = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return encoded
+
+
+def _statement(name: str, certificate: bytes) -> bytes:
+    """What a proof of possession signs. The member's name is in it, so that nobody else's proof can be handed on."""
+    return _PROOF_CONTEXT + name.encode("utf-8") + b"\0" + hashlib.sha256(certificate).digest()
+
+
+def prove_possession(key: SigningKey, name: str, certificate: bytes) -> str:
+    """A signature (base64) that shows that the member *name* holds the key of *certificate* (DER)."""
+    statement = _statement(name, certificate)
+    if isinstance(key, rsa.RSAPrivateKey):
+        signature = key.sign(statement, padding.PKCS1v15(), hashes.SHA256())
+    elif isinstance(key, ec.EllipticCurvePrivateKey):
+        signature = key.sign(statement, ec.ECDSA(hashes.SHA256()))
+    else:
+        signature = key.sign(statement)
+    return base64.b64encode(signature).decode("ascii")
+
+
+def check_possession(proof: str, name: str, certificate: bytes) -> None:
+    """Raise TrustError unless *proof* was made by the member *name* with the key of *certificate* (DER)."""
+    statement = _statement(name, certificate)
+    public: Union[Any] = load_certificate(certificate).public_key()
+    try:
+        signature = base64.b64decode(proof, validate=True)
+        if isinstance(public, rsa.RSAPublicKey):
+            public.verify(signature, statement, padding.PKCS1v15(), hashes.SHA256())
+        elif isinstance(public, ec.EllipticCurvePublicKey):
+            public.verify(signature, statement, ec.ECDSA(hashes.SHA256()))
+        elif isinstance(public, ed25519.Ed25519PublicKey):
+            public.verify(signature, statement)
+        else:
+            raise ValueError(f"keys of the type {type(public).__name__} are not supported")
+    except (InvalidSignature, ValueError) as error:
+        raise TrustError(f"the member '{name}' does not hold the key of the certificate that it presents") from error
