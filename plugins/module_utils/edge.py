@@ -16,9 +16,10 @@ def run(module: AnsibleModule, body: Callable[[], dict[str, Any]]) -> NoReturn:
     """Run *body* and end the module with what it returns, or with its error as ``msg``."""
     try:
         result = body()
+        module.exit_json(**result)
     except MtlsError as error:
         module.fail_json(msg=str(error), **error.details)
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
         module.fail_json(msg=f"The operating system refused: {error.strerror or error}{where}.", errno=error.errno)
-    module.exit_json(**result)
+    raise AssertionError("a module's exit never returns")

@@ -136,6 +136,15 @@ def open_store_if_present(path: str, password: str) -> Optional[Store]:
         raise type(error)(f"The keystore {path} cannot be read: {error}. It was left as it is.", path=path) from error
 
 
+def profile(store: Store) -> str:
+    """``default`` when the store is protected as Java 11.0.12 and newer does, else ``other``."""
+    protection = store.contents.protection
+    encryptions = {protection.key_encryption, protection.certificate_encryption} - {None}
+    counts = {protection.mac_iterations, protection.key_iterations, protection.certificate_iterations} - {None}
+    default = protection.mac == "HmacPBESHA256" and encryptions <= {"PBEWithHmacSHA256AndAES_256"} and counts == {ITERATIONS}
+    return "default" if default else "other"
+
+
 def serialize_store(store: Store, password: str, *, now: Optional[float] = None) -> bytes:
     """The bytes of *store* under *password*; *now* (seconds since the epoch) dates new entries."""
     milliseconds = int((time.time() if now is None else now) * 1000)
@@ -159,6 +168,7 @@ __all__ = [
     "open_store",
     "open_store_if_present",
     "parse_store",
+    "profile",
     "serialize_store",
     "write_store",
 ]

@@ -125,7 +125,7 @@ def generate_key(key_type: str, *, key_size: int = 2048, curve: str = "secp256r1
     raise InputError(f"'key_type' is {key_type!r}; RSA, EC and Ed25519 are made.")
 
 
-def _digest(key: SigningKey) -> Optional[hashes.HashAlgorithm]:
+def _digest(key: SigningKey) -> Optional[Union[hashes.SHA256, hashes.SHA384]]:
     """What a certificate or request is signed with: SHA-384 for the larger curves, none beside Ed25519's own."""
     if isinstance(key, ed25519.Ed25519PrivateKey):
         return None
@@ -307,7 +307,7 @@ def prove_possession(key: SigningKey, name: str, certificate: bytes) -> str:
 def check_possession(proof: str, name: str, certificate: bytes) -> None:
     """Raise TrustError unless *proof* was made by the member *name* with the key of *certificate* (DER)."""
     statement = _statement(name, certificate)
-    public: Union[Any] = load_certificate(certificate).public_key()
+    public: Any = load_certificate(certificate).public_key()
     try:
         signature = base64.b64decode(proof, validate=True)
         if isinstance(public, rsa.RSAPublicKey):

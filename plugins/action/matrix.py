@@ -1,0 +1,80 @@
+# Copyright: (c) 2026, mutual.tls contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""mutual.tls.matrix: the handshakes of all hosts as one table, and the run's verdict."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Mapping
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.mutual.tls.plugins.module_utils.files import write_atomically
+from ansible_collections.mutual.tls.plugins.module_utils.plan.matrix import PlannedProbe, matrix
+from ansible_collections.mutual.tls.plugins.module_utils.plan.text import matrix_text
+from ansible_collections.mutual.tls.plugins.plugin_utils.collected import gather, system_from
+
+ARGUMENT_SPEC: dict[str, Any] = {
+    "system": {"type": "dict", "required": True},
+    "collected": {"type": "str", "required": True},
+    "stores": {"type": "list", "elements": "str", "default": []},
+    "handshakes": {"type": "str", "required": True},
+    "path": {"type": "path"},
+}
+
+
+class ActionModule(ActionBase):
+    """Joins what each host's handshakes showed."""
+
+    _requires_connection = False
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """The matrix; fails when a handshake ended otherwise than it should, or could not be made."""
+        super().run(tmp, task_vars)
+        _validation, arguments = self.validate_argument_spec(argument_spec=ARGUMENT_SPEC)
+        hostvars = (task_vars or {})["hostvars"]
+        system = system_from(arguments["system"])
+        wanted = matrix(system, gather(system, hostvars, arguments["collected"], stores=arguments["stores"]))
+        rows = [_row(probe, _result(probe, hostvars[probe.member].get(arguments["handshakes"]))) for probe in wanted.probes]
+        if arguments["path"]:
+            write_atomically(arguments["path"], (json.dumps({"links": rows}, indent=2) + "\n").encode("utf-8"), mode=0o644)
+        refused = sum(row["expect"] == "refused" for row in rows)
+        title = f"Matrix: {len(rows)} handshakes, {len(rows) - refused} to be accepted and {refused} to be refused"
+        self._display.display("\n".join(["", title, matrix_text(rows), *(f"  Note: {note}." for note in wanted.notes), ""]))
+        failures = [_failure(row) for row in rows if not row["as_expected"]] + [f"{fault}." for fault in wanted.faults]
+        if failures:
+            raise AnsibleActionFail(
+                f"{len(failures)} of {len(rows)} handshakes did not end as they should:\n" + "\n".join(f"  - {line}" for line in failures)
+            )
+        return {"changed": False, "links": rows, "notes": list(wanted.notes)}
+
+
+def _result(probe: PlannedProbe, registered: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """What the handshake showed; one that was not made is a failure of its own."""
+    name = probe.to_option(None)["name"]
+    for result in (registered or {}).get("results") or ():
+        if result["name"] == name and result["present"] == probe.present:
+            return dict(result)
+    return {"outcome": "not_made", "as_expected": False, "reason": "the handshake was not made", "protocol": None, "peer_sha256": None}
+
+
+def _row(probe: PlannedProbe, result: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "client": probe.client,
+        "from": probe.member,
+        "server": probe.link.server,
+        "address": f"{probe.link.address}:{probe.link.port}",
+        "expect": probe.expect,
+        "outcome": result["outcome"],
+        "as_expected": result["as_expected"],
+        "reason": result["reason"],
+        "protocol": result["protocol"],
+        "served_sha256": result["peer_sha256"],
+    }
+
+
+def _failure(row: Mapping[str, Any]) -> str:
+    reason = f" ({row['reason']})" if row["reason"] else ""
+    return f"{row['client']} -> {row['server']} at {row['address']}, tried from '{row['from']}': {row['outcome']}{reason}, expected {row['expect']}"

@@ -1,0 +1,78 @@
+# Copyright: (c) 2026, mutual.tls contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""mutual.tls.members: who takes part, read from the inventory before any host is asked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.mutual.tls.plugins.module_utils.errors import MtlsError
+from ansible_collections.mutual.tls.plugins.module_utils.plan.system import CLIENT_AUTH, Adapter, Member, System, read_system
+
+ARGUMENT_SPEC: dict[str, Any] = {
+    "names": {"type": "list", "elements": "str", "required": True},
+    "adapter": {"type": "dict", "required": True},
+    "trust_model": {"type": "str", "default": "pairwise"},
+    "client_auth": {"type": "str", "choices": list(CLIENT_AUTH), "default": "required"},
+    "revoked": {"type": "list", "elements": "str", "default": []},
+    "purge_trusted": {"type": "bool", "default": False},
+}
+
+#: The inventory's words for one member.
+VARIABLES = ("mtls_kind", "mtls_address", "ansible_host", "mtls_alias", "mtls_source_address", "mtls_endpoints")
+
+
+class ActionModule(ActionBase):
+    """Reads the inventory; touches no host."""
+
+    _requires_connection = False
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """The members, and for each what its host is to look at."""
+        super().run(tmp, task_vars)
+        hostvars = (task_vars or {})["hostvars"]
+        _validation, arguments = self.validate_argument_spec(argument_spec=ARGUMENT_SPEC)
+        unknown = [name for name in arguments["names"] if name not in hostvars]
+        if unknown:
+            raise AnsibleActionFail(f"'names' has hosts that are not in the inventory: {', '.join(unknown)}")
+        inventory = {
+            name: {variable: hostvars[name][variable] for variable in VARIABLES if variable in hostvars[name]} for name in arguments["names"]
+        }
+        wishes = {name: arguments[name] for name in ("trust_model", "client_auth", "revoked", "purge_trusted")}
+        try:
+            system = read_system(inventory, Adapter.from_dict(arguments["adapter"]), **wishes)
+        except MtlsError as error:
+            raise AnsibleActionFail(str(error)) from error
+        return {
+            "changed": False,
+            "system": {"inventory": inventory, "adapter": arguments["adapter"], **wishes},
+            "members": {member.name: _public(system, member) for member in system.members.values()},
+            "platforms": [member.name for member in system.members.values() if member.kind == "platform"],
+        }
+
+
+def _public(system: System, member: Member) -> dict[str, Any]:
+    """One member as tasks read it; *observe* are the endpoints that it connects to, which it sees from outside."""
+    servers = () if member.revoked else [server for server in system.members.values() if not server.revoked]
+    return {
+        **vars(member),
+        "endpoints": [{"name": endpoint.name, "host": member.address, "port": endpoint.port} for endpoint in member.endpoints],
+        "key_alias": system.key_alias(member),
+        "holds_copy": system.holds_copy(member),
+        "has_settings": member.kind in system.adapter.settings_kinds,
+        "observe": [
+            {
+                "server": link.server,
+                "endpoint": link.endpoint,
+                "host": link.address,
+                "port": link.port,
+                "source_address": member.source_address,
+            }
+            for server in servers
+            for link in system.links_between(member, server)
+        ],
+    }

@@ -1,0 +1,88 @@
+# Copyright: (c) 2026, mutual.tls contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""mutual.tls.plan: what a run would change, with a reason for each change; computed on the controller."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.mutual.tls.plugins.module_utils.errors import MtlsError
+from ansible_collections.mutual.tls.plugins.module_utils.files import write_atomically
+from ansible_collections.mutual.tls.plugins.module_utils.plan.build import Plan, build
+from ansible_collections.mutual.tls.plugins.module_utils.plan.matrix import Matrix, matrix
+from ansible_collections.mutual.tls.plugins.module_utils.plan.system import System
+from ansible_collections.mutual.tls.plugins.module_utils.plan.text import plan_text
+from ansible_collections.mutual.tls.plugins.plugin_utils.collected import gather, system_from
+
+ARGUMENT_SPEC: dict[str, Any] = {
+    "system": {"type": "dict", "required": True},
+    "collected": {"type": "str", "required": True},
+    "stores": {"type": "list", "elements": "str", "default": []},
+    "settings": {"type": "list", "elements": "str", "default": []},
+    "unreachable": {"type": "str", "choices": ["stop", "skip"], "default": "stop"},
+    "show": {"type": "bool", "default": False},
+    "path": {"type": "path"},
+}
+
+
+class ActionModule(ActionBase):
+    """Gathers what tasks registered on each host, and hands it to the plan's core."""
+
+    _requires_connection = False
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """The plan; fails when something is at fault or a link would not work."""
+        super().run(tmp, task_vars)
+        _validation, arguments = self.validate_argument_spec(argument_spec=ARGUMENT_SPEC)
+        system = system_from(arguments["system"])
+        facts = gather(
+            system,
+            (task_vars or {})["hostvars"],
+            arguments["collected"],
+            stores=arguments["stores"],
+            settings=arguments["settings"],
+            check_mode=self._task.check_mode,
+        )
+        try:
+            plan = build(system, facts, datetime.datetime.now(datetime.timezone.utc), unreachable=arguments["unreachable"])
+        except MtlsError as error:
+            raise AnsibleActionFail(str(error)) from error
+        handshakes = matrix(system, facts)
+        result = {"changed": False, "plan": {**plan.to_dict(), **_for_tasks(system, plan, handshakes)}}
+        text = plan_text(system, plan)
+        if arguments["path"]:
+            write_atomically(arguments["path"], (json.dumps(plan.to_dict(), indent=2) + "\n").encode("utf-8"), mode=0o644)
+        if plan.state == "unprovable":
+            faults = "".join(f"\n  - {fault}" for fault in plan.faults)
+            raise AnsibleActionFail(f"The plan cannot be carried out; nothing was restarted.{faults}\n{text}")
+        if arguments["show"]:
+            self._display.display(f"\n{text}\n")
+        return result
+
+
+def _for_tasks(system: System, plan: Plan, handshakes: Matrix) -> dict[str, Any]:
+    """What tasks look up by member: the order of restarts, and the handshakes to make."""
+    probes: dict[str, list[dict[str, Any]]] = {}
+    for probe in handshakes.probes:
+        probes.setdefault(probe.member, []).append(probe.to_option(system.members[probe.member].source_address))
+    processes: dict[str, dict[str, list[str]]] = {}
+    for restart in plan.restarts:
+        processes.setdefault(restart.tier, {}).setdefault(restart.member, []).append(restart.process)
+    return {
+        "probes": probes,
+        "listening": {
+            member.name: [
+                {"pico": endpoint.name, "host": member.address, "port": endpoint.port} for endpoint in member.endpoints if endpoint.port
+            ]
+            for member in system.members.values()
+        },
+        "processes": processes,
+        "stop_order": [tier for tier in system.adapter.stop_order if tier in processes],
+        "start_order": [tier for tier in system.adapter.start_order if tier in processes],
+    }

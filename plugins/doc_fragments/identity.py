@@ -1,0 +1,79 @@
+# Copyright: (c) 2026, mutual.tls contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The option that describes an identity; its argument specification is module_utils/options.py."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """Documentation of C(identity)."""
+
+    DOCUMENTATION = r"""
+options:
+  identity:
+    description:
+      - The private key and certificate that the store's owner presents. The key is made on this host and stays there.
+      - Without it the private keys in the store are left alone.
+    type: dict
+    suboptions:
+      alias:
+        description: Where the identity is in the store. It is stored in lower case, which is how Java looks it up.
+        type: str
+        required: true
+      subject:
+        description:
+          - The certificate's subject, the most specific part first, such as C(CN=ec1,O=Example).
+          - Without it a new certificate has C(CN=<alias>), and any subject of an existing one is accepted.
+        type: str
+      subject_alt_name:
+        description:
+          - The certificate's alternative names, such as C(DNS:ec1.example.test) or C(IP:192.0.2.7).
+          - Without it a new certificate has none, and any of an existing one are accepted.
+        type: list
+        elements: str
+      key_type:
+        description: The kind of key to make.
+        type: str
+        choices: [RSA, EC, Ed25519]
+        default: RSA
+      key_size:
+        description: The size of an RSA key in bits, 2048 to 8192.
+        type: int
+        default: 2048
+      curve:
+        description: The curve of an EC key.
+        type: str
+        choices: [secp256r1, secp384r1, secp521r1]
+        default: secp256r1
+      valid_for:
+        description: How long a new certificate is valid, such as C(825d), C(12h) or C(1w2d).
+        type: str
+        default: 825d
+      renew_before:
+        description: A certificate that ends sooner than this is renewed for the same key.
+        type: str
+        default: 30d
+      generation:
+        description:
+          - Raising it replaces every identity of an older generation, key and all.
+          - From the second generation on it is part of the subject (C(OU=generation 2)), so that it can be read from the certificate.
+        type: int
+        default: 1
+      certificate_content:
+        description:
+          - A PEM certificate chain, in any order, that somebody else signed for the key in the store. It is refused when it is not for that key.
+        type: str
+      regenerate:
+        description:
+          - How far to go when the key is not of the wished type and size. V(partial_idempotence) replaces it, V(fail) fails,
+            V(never) keeps it, V(always) makes a new key at every run.
+          - A store that cannot be read is never replaced, whatever is chosen here.
+        type: str
+        choices: [never, fail, partial_idempotence, always]
+        default: partial_idempotence
+      csr:
+        description: Return a certificate signing request for the key, as RV(identity.csr).
+        type: bool
+        default: false
+"""

@@ -1,0 +1,32 @@
+# Copyright: (c) 2026, mutual.tls contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Options that several modules share, described in the doc fragments of the same names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.mutual.tls.plugins.module_utils.plan.store import REGENERATE
+from ansible_collections.mutual.tls.plugins.module_utils.x509 import CURVES
+
+
+def identity_option() -> dict[str, Any]:
+    """The option C(identity): a new description at each call, because a module may add to it."""
+    return {
+        "type": "dict",
+        "options": {
+            "alias": {"type": "str", "required": True},
+            "subject": {"type": "str"},
+            "subject_alt_name": {"type": "list", "elements": "str"},
+            "key_type": {"type": "str", "choices": ["RSA", "EC", "Ed25519"], "default": "RSA"},
+            "key_size": {"type": "int", "default": 2048, "no_log": False},
+            "curve": {"type": "str", "choices": list(CURVES), "default": "secp256r1"},
+            "valid_for": {"type": "str", "default": "825d"},
+            "renew_before": {"type": "str", "default": "30d"},
+            "generation": {"type": "int", "default": 1},
+            "certificate_content": {"type": "str"},
+            "regenerate": {"type": "str", "choices": list(REGENERATE), "default": "partial_idempotence"},
+            "csr": {"type": "bool", "default": False},
+        },
+    }

@@ -1,0 +1,97 @@
+# Copyright: (c) 2026, mutual.tls contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What must be restarted, measured: a restart is pending while a running process has not loaded what is on disk.
+
+Nothing is remembered between runs. A process that started before its keystore was written, that serves another
+certificate, or that lets in whom it should refuse has not loaded it; so a run that died before a restart is finished by the next.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Mapping, Optional
+
+from ansible_collections.mutual.tls.plugins.module_utils.plan.measured import EndpointFacts, Facts
+from ansible_collections.mutual.tls.plugins.module_utils.plan.system import Endpoint, Member, System
+
+
+@dataclass(frozen=True)
+class Restart:
+    """One process of one member that is to be restarted, or started."""
+
+    member: str
+    process: str
+    tier: str
+    reason: str
+
+
+def activation(system: System, facts: Mapping[str, Facts], causes: Mapping[str, str]) -> list[Restart]:
+    """The restarts that are due; *causes* (member -> reason) are the changes that this run makes.
+
+    When a platform restarts, everything that runs for it does: its processes start before those that connect to it.
+    """
+    restarts = []
+    for member in system.members.values():
+        if facts[member.name].reached and not member.revoked:
+            for endpoint in member.endpoints:
+                reason = _reason(system, member, endpoint, facts, causes.get(member.name))
+                if reason is not None:
+                    restarts.append(Restart(member.name, endpoint.name, endpoint.tier, reason))
+    last_started = system.adapter.start_order[0]
+    platforms = [restart for restart in restarts if restart.tier == last_started]
+    if platforms:
+        due = {(restart.member, restart.process) for restart in restarts}
+        restarts.extend(
+            Restart(member.name, endpoint.name, endpoint.tier, f"'{platforms[0].member}' restarts, and this runs for it")
+            for member in system.members.values()
+            if facts[member.name].reached and not member.revoked
+            for endpoint in member.endpoints
+            if (member.name, endpoint.name) not in due
+        )
+    return restarts
+
+
+def _reason(
+    system: System, member: Member, endpoint: Endpoint, facts: Mapping[str, Facts], cause: Optional[str]
+) -> Optional[str]:
+    """Why the process must be restarted; the first reason that holds."""
+    measured = facts[member.name]
+    if cause is not None:
+        return cause
+    if measured.settings is not None and measured.settings.changed:
+        return "its settings changed in this run"
+    found = measured.endpoints.get(endpoint.name)
+    if endpoint.port is None or found is None:
+        return None
+    return _unloaded(system, member, measured, found) or _lax(system, member, endpoint, facts)
+
+
+def _unloaded(system: System, member: Member, measured: Facts, found: EndpointFacts) -> Optional[str]:
+    """Why the listening process has not loaded the member's keystore."""
+    if not found.listening:
+        return "it is not running"
+    store = measured.store
+    if store is None or not store.present:
+        return None
+    if not found.tls:
+        return "it does not speak TLS yet"
+    if found.started is not None and store.modified is not None and found.started < store.modified:
+        return "it was started before its keystore was last written"
+    identity = store.identity(system.key_alias(member))
+    if identity is not None and found.served_sha256 is not None and found.served_sha256 != identity.sha256:
+        return "it serves another certificate than the one in its keystore"
+    return None
+
+
+def _lax(system: System, member: Member, endpoint: Endpoint, facts: Mapping[str, Facts]) -> Optional[str]:
+    """Whether others saw the process let in, or refuse, clients without certificate against the wish."""
+    wished = "required" if system.client_auth == "required" else "not_required"
+    for observer in system.members.values():
+        if system.adapter.exempts_local_clients and observer.address == member.address:
+            continue
+        seen = facts[observer.name].observed.get((member.name, endpoint.name))
+        if seen is not None and seen != wished:
+            verb = "lets in" if wished == "required" else "refuses"
+            return f"it {verb} clients without a certificate, as '{observer.name}' saw"
+    return None

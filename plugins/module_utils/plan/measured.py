@@ -1,0 +1,104 @@
+# Copyright: (c) 2026, mutual.tls contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What was measured on the hosts, as the plan reads it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Mapping, Optional
+
+from ansible_collections.mutual.tls.plugins.module_utils.plan.store import EntryFacts, IdentityWish
+
+
+@dataclass(frozen=True)
+class StoreFacts:
+    """A keystore, without its secrets."""
+
+    path: str
+    present: bool
+    sha256: Optional[str] = None
+    #: When the file was last written, seconds since the epoch by its host's clock.
+    modified: Optional[float] = None
+    entries: tuple[EntryFacts, ...] = ()
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> StoreFacts:
+        """The facts as keystore and member_info return them."""
+        entries = tuple(EntryFacts.from_dict(entry) for entry in data["entries"])
+        return cls(data["path"], data["present"], data["sha256"], data["modified"], entries)
+
+    def entry(self, alias: str) -> Optional[EntryFacts]:
+        """The entry under *alias*."""
+        return next((entry for entry in self.entries if entry.alias == alias), None)
+
+    def identity(self, alias: str) -> Optional[EntryFacts]:
+        """The private key with a certificate under *alias*."""
+        entry = self.entry(alias)
+        return entry if entry is not None and entry.type == "private_key" and entry.sha256 is not None else None
+
+
+@dataclass(frozen=True)
+class SettingsFacts:
+    """The product's settings on one member. What is secret is compared on its host; only the outcome comes here."""
+
+    #: The present values of the settings that are not secret.
+    values: Mapping[str, str]
+    #: Setting -> why it must be stored anew, for the secret ones.
+    secret_changes: Mapping[str, str] = field(default_factory=dict)
+    #: Names that this run already changed, and that a running process may not have loaded.
+    changed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class EndpointFacts:
+    """What listens at one of the member's own endpoints."""
+
+    listening: bool
+    tls: bool = False
+    served_sha256: Optional[str] = None
+    #: When its process started, seconds since the epoch by its host's clock; None when it cannot be seen.
+    started: Optional[float] = None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What was measured of one member; *reached* is False when its host did not answer, or is outside of ``--limit``."""
+
+    reached: bool
+    identity_wish: Optional[IdentityWish] = None
+    store: Optional[StoreFacts] = None
+    proof: Optional[str] = None
+    settings: Optional[SettingsFacts] = None
+    endpoints: Mapping[str, EndpointFacts] = field(default_factory=dict)
+    #: (server, endpoint) -> whether that endpoint lets in a client without certificate: ``required`` or ``not_required``.
+    observed: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    #: Why the host was not reached.
+    failure: Optional[str] = None
+
+
+def read_facts(data: Optional[Mapping[str, Any]], *, failure: Optional[str] = None) -> Facts:
+    """The facts in what member_info returned; None when there is nothing of this member."""
+    if data is None:
+        return Facts(reached=False, failure=failure)
+    wish = data.get("identity_wish")
+    settings = data.get("settings")
+    return Facts(
+        reached=True,
+        identity_wish=IdentityWish.from_options(dict(wish)) if wish else None,
+        store=StoreFacts.from_dict(data["store"]) if data.get("store") else None,
+        proof=data.get("proof"),
+        settings=_settings(settings) if settings else None,
+        endpoints={
+            item["name"]: EndpointFacts(item["listening"], item["tls"], item["served_sha256"], item["started"])
+            for item in data.get("endpoints", ())
+        },
+        observed={
+            (item["server"], item["endpoint"]): item["asks"] for item in data.get("observed", ()) if item.get("asks") is not None
+        },
+    )
+
+
+def _settings(data: Mapping[str, Any]) -> SettingsFacts:
+    secret = {change["name"]: change["reason"] for change in data.get("secret_changes", ())}
+    return SettingsFacts(dict(data["values"]), secret, tuple(data.get("changed", ())))

@@ -1,0 +1,260 @@
+# Copyright: (c) 2026, mutual.tls contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What must change in one keystore, and why: the wish against the public facts of the store.
+
+The same functions decide on the host, in the keystore module, and on the controller, in the plan: so a plan cannot
+promise anything else than what the module does.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from dataclasses import dataclass
+from typing import Any, Iterator, Optional, Sequence
+
+from ansible_collections.mutual.tls.plugins.module_utils import x509
+from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError
+
+#: How far the module may go to give a key the wished type and size, in community.crypto's words. Its
+#: ``full_idempotence`` also replaces what cannot be read; nothing here ever does.
+REGENERATE = ("never", "fail", "partial_idempotence", "always")
+
+_GENERATION = re.compile(r"(?:^|,)OU=generation (\d+)(?:,|$)")
+
+
+@dataclass(frozen=True)
+class IdentityWish:
+    """The key and certificate that a store should hold for its owner."""
+
+    alias: str
+    subject: Optional[str] = None
+    subject_alt_name: Optional[tuple[str, ...]] = None
+    key_type: str = "RSA"
+    key_size: int = 2048
+    curve: str = "secp256r1"
+    valid_for: datetime.timedelta = datetime.timedelta(days=825)
+    renew_before: datetime.timedelta = datetime.timedelta(days=30)
+    generation: int = 1
+    regenerate: str = "partial_idempotence"
+    #: A chain signed elsewhere for the key in the store: certificates, DER, in any order.
+    chain: tuple[bytes, ...] = ()
+
+    @classmethod
+    def from_options(cls, options: dict[str, Any]) -> IdentityWish:
+        """The wish in a module's options; raises InputError for a time, name or alternative name that cannot be read."""
+        names = options.get("subject_alt_name")
+        wish = cls(
+            alias=options["alias"].lower(),
+            subject=options.get("subject"),
+            subject_alt_name=tuple(names) if names is not None else None,
+            key_type=options["key_type"],
+            key_size=options["key_size"],
+            curve=options["curve"],
+            valid_for=x509.parse_duration(options["valid_for"], "valid_for"),
+            renew_before=x509.parse_duration(options["renew_before"], "renew_before"),
+            generation=options["generation"],
+            regenerate=options["regenerate"],
+            chain=tuple(x509.pem_to_der(options["certificate_content"], "'certificate_content'"))
+            if options.get("certificate_content")
+            else (),
+        )
+        if wish.renew_before >= wish.valid_for:
+            raise InputError(
+                f"'renew_before' ({options['renew_before']}) is not shorter than 'valid_for' ({options['valid_for']}): "
+                "every run would make a new certificate."
+            )
+        x509.parse_name(wish.distinguished_name)
+        x509.parse_alternative_names(wish.subject_alt_name or ())
+        return wish
+
+    @property
+    def distinguished_name(self) -> str:
+        """The subject of a new certificate. The generation is part of it from the second on: a new generation has a new name."""
+        subject = self.subject or f"CN={self.alias}"
+        return subject if self.generation == 1 else f"{subject},OU=generation {self.generation}"
+
+
+@dataclass(frozen=True)
+class TrustWish:
+    """A certificate that a store should, or should not, hold as trusted."""
+
+    alias: str
+    #: Certificate, DER; None when only the alias counts (``state: absent``).
+    certificate: Optional[bytes] = None
+    present: bool = True
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class StoreWish:
+    """What one keystore should hold."""
+
+    identity: Optional[IdentityWish] = None
+    trusted: tuple[TrustWish, ...] = ()
+    #: Whether trusted certificates that nobody named are removed.
+    purge_trusted: bool = False
+
+
+@dataclass(frozen=True)
+class EntryFacts:
+    """The public facts of one entry."""
+
+    alias: str
+    type: str
+    sha256: Optional[str]
+    subject: Optional[str] = None
+    issuer: Optional[str] = None
+    subject_alt_name: tuple[str, ...] = ()
+    not_before: Optional[str] = None
+    not_after: Optional[str] = None
+    key_type: Optional[str] = None
+    key_size: Optional[int] = None
+    curve: Optional[str] = None
+    is_ca: bool = False
+    chain_sha256: tuple[str, ...] = ()
+    pem: Optional[str] = None
+
+    @classmethod
+    def from_dict(cls, facts: dict[str, Any]) -> EntryFacts:
+        """The facts as keystore_info returns them for one entry."""
+        known: dict[str, Any] = {name: facts.get(name) for name in cls.__dataclass_fields__ if name in facts}
+        for name in ("subject_alt_name", "chain_sha256"):
+            known[name] = tuple(known.get(name) or ())
+        return cls(**known)
+
+    @property
+    def generation(self) -> int:
+        """The generation that the certificate's subject names; 1 when it names none."""
+        match = _GENERATION.search(self.subject or "")
+        return int(match.group(1)) if match else 1
+
+    @property
+    def self_issued(self) -> bool:
+        """Whether the certificate names itself as its issuer."""
+        return self.subject == self.issuer
+
+
+@dataclass(frozen=True)
+class StoreChange:
+    """One change of one entry, with its reason."""
+
+    alias: str
+    #: ``create`` or ``replace`` a key, ``renew`` or ``install`` its certificate, ``trust``, ``replace_trusted`` or ``distrust``.
+    action: str
+    reason: str
+    before: Optional[str] = None
+    after: Optional[str] = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The change as modules return it."""
+        return {"entry": self.alias, "action": self.action, "reason": self.reason, "before": self.before, "after": self.after}
+
+
+def identity_change(wish: IdentityWish, entry: Optional[EntryFacts], now: datetime.datetime) -> Optional[StoreChange]:
+    """What must become of the identity, for the gravest of the reasons; None when it is as wished."""
+    if entry is None:
+        return StoreChange(wish.alias, "create", "there is no private key under this alias")
+    if entry.type != "private_key":
+        raise InputError(f"The alias '{wish.alias}' is a trusted certificate in this store; an identity needs an alias of its own.")
+    for reason in _reasons_to_replace(wish, entry):
+        return StoreChange(wish.alias, "replace", reason, entry.sha256)
+    if wish.chain:
+        wished = {x509.sha256(certificate) for certificate in wish.chain}
+        if wished == set(entry.chain_sha256):
+            return None
+        return StoreChange(wish.alias, "install", "the certificate chain handed in differs from the one in the store", entry.sha256)
+    for reason in _reasons_to_renew(wish, entry, now):
+        if not entry.self_issued:
+            raise InputError(
+                f"The certificate under the alias '{wish.alias}' is due for renewal ({reason}), but it was signed by "
+                f"'{entry.issuer}' and is not replaced by a self-signed one: hand in the new chain as certificate_content."
+            )
+        return StoreChange(wish.alias, "renew", reason, entry.sha256)
+    return None
+
+
+def _reasons_to_replace(wish: IdentityWish, entry: EntryFacts) -> Iterator[str]:
+    """Why a new key is needed."""
+    if wish.regenerate == "always":
+        yield "regenerate is 'always'"
+    if entry.generation < wish.generation:
+        yield f"its generation {entry.generation} is older than {wish.generation}"
+    if wish.regenerate == "never":
+        return
+    wished, found = _key_words(wish), _key_words(entry)
+    if wished != found:
+        if wish.regenerate == "fail":
+            raise InputError(f"The key under the alias '{wish.alias}' is {found} where {wished} is wished, and regenerate is 'fail'.")
+        yield f"the key is {found} where {wished} is wished"
+
+
+def _key_words(key: Any) -> str:
+    if key.key_type == "RSA":
+        return f"RSA {key.key_size}"
+    return f"EC {key.curve}" if key.key_type == "EC" else str(key.key_type)
+
+
+def _reasons_to_renew(wish: IdentityWish, entry: EntryFacts, now: datetime.datetime) -> Iterator[str]:
+    """Why a new certificate is needed for the same key."""
+    if entry.sha256 is None or entry.not_after is None:
+        yield "the key has no certificate"
+        return
+    end = parse_timestamp(entry.not_after)
+    if end <= now:
+        yield f"it expired on {entry.not_after}"
+    elif end - now < wish.renew_before:
+        yield f"it ends on {entry.not_after}, in {(end - now).days} days, sooner than renew_before ({wish.renew_before.days} days)"
+    if wish.subject is not None:
+        wished = x509.format_name(x509.parse_name(wish.distinguished_name))
+        if entry.subject != wished:
+            yield f"its subject is '{entry.subject}' where '{wished}' is wished"
+    if wish.subject_alt_name is not None:
+        names = sorted(x509.format_alternative_name(name) for name in x509.parse_alternative_names(wish.subject_alt_name))
+        if list(entry.subject_alt_name) != names:
+            yield f"its alternative names are {_listed(entry.subject_alt_name)} where {_listed(names)} are wished"
+
+
+def trust_changes(wish: StoreWish, entries: Sequence[EntryFacts]) -> list[StoreChange]:
+    """What must become of the trusted certificates, in the wish's order; what was not named last."""
+    found = {entry.alias: entry for entry in entries}
+    changes = []
+    for trusted in wish.trusted:
+        entry = found.get(trusted.alias)
+        if entry is not None and entry.type == "private_key":
+            raise InputError(f"The alias '{trusted.alias}' is a private key in this store; a trusted certificate cannot take its place.")
+        change = _trust_change(trusted, entry)
+        if change is not None:
+            changes.append(change)
+    if wish.purge_trusted:
+        named = {trusted.alias for trusted in wish.trusted}
+        changes.extend(
+            StoreChange(entry.alias, "distrust", "nobody named it and purge_trusted is set", entry.sha256)
+            for entry in entries
+            if entry.type == "trusted_cert" and entry.alias not in named
+        )
+    return changes
+
+
+def _trust_change(trusted: TrustWish, entry: Optional[EntryFacts]) -> Optional[StoreChange]:
+    if not trusted.present:
+        if entry is None:
+            return None
+        return StoreChange(trusted.alias, "distrust", trusted.reason or "it is to be absent", entry.sha256)
+    assert trusted.certificate is not None, "a certificate to trust is a certificate"
+    wished = x509.sha256(trusted.certificate)
+    if entry is None:
+        return StoreChange(trusted.alias, "trust", trusted.reason or "it is not in the store", None, wished)
+    if entry.sha256 != wished:
+        return StoreChange(trusted.alias, "replace_trusted", "another certificate is under this alias", entry.sha256, wished)
+    return None
+
+
+def parse_timestamp(text: str) -> datetime.datetime:
+    """A moment as x509.timestamp writes it."""
+    return datetime.datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=datetime.timezone.utc)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names) or "none"

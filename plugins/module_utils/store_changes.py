@@ -1,0 +1,91 @@
+# Copyright: (c) 2026, mutual.tls contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Carrying out what the plan of one store says: keys are made here, on the host that uses them."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import replace
+from typing import Optional
+
+from ansible_collections.mutual.tls.plugins.module_utils import x509
+from ansible_collections.mutual.tls.plugins.module_utils.entries import PrivateKeyEntry, SigningKey, TrustedCertEntry
+from ansible_collections.mutual.tls.plugins.module_utils.errors import TrustError
+from ansible_collections.mutual.tls.plugins.module_utils.facts import entry_facts
+from ansible_collections.mutual.tls.plugins.module_utils.keystore import Store
+from ansible_collections.mutual.tls.plugins.module_utils.plan.store import (
+    EntryFacts,
+    IdentityWish,
+    StoreChange,
+    StoreWish,
+    identity_change,
+    trust_changes,
+)
+
+
+def plan_changes(wish: StoreWish, store: Store, now: datetime.datetime) -> list[StoreChange]:
+    """What *wish* changes in *store*: the identity first."""
+    facts = [EntryFacts.from_dict(entry_facts(entry)) for entry in store.entries]
+    changes = []
+    if wish.identity is not None:
+        alias = wish.identity.alias
+        change = identity_change(wish.identity, next((entry for entry in facts if entry.alias == alias), None), now)
+        if change is not None:
+            changes.append(change)
+    return changes + trust_changes(wish, facts)
+
+
+def carry_out(wish: StoreWish, changes: list[StoreChange], store: Store, now: datetime.datetime) -> tuple[Store, list[StoreChange]]:
+    """The store after *changes*, and the changes with the fingerprints that came of them."""
+    certificates = {trusted.alias: trusted.certificate for trusted in wish.trusted}
+    done = []
+    for change in changes:
+        if change.action in ("create", "replace", "renew", "install"):
+            assert wish.identity is not None, "only a wished identity changes"
+            entry = _identity(wish.identity, change.action, store, now)
+            store = store.put(entry)
+            change = replace(change, after=x509.sha256(entry.chain[0]))
+        elif change.action == "distrust":
+            store = store.remove(change.alias)
+        else:
+            certificate = certificates[change.alias]
+            assert certificate is not None, "a certificate to trust is a certificate"
+            store = store.put(TrustedCertEntry(change.alias, certificate))
+        done.append(change)
+    return store, done
+
+
+def _identity(wish: IdentityWish, action: str, store: Store, now: datetime.datetime) -> PrivateKeyEntry:
+    """The identity's entry after *action*; its date is that of the key."""
+    old = store.get(wish.alias)
+    created: Optional[int] = int(now.timestamp() * 1000)
+    if isinstance(old, PrivateKeyEntry) and action in ("renew", "install"):
+        key, created = old.private_key(), old.created
+    else:
+        key = x509.generate_key(wish.key_type, key_size=wish.key_size, curve=wish.curve)
+    if action == "install":
+        return PrivateKeyEntry(wish.alias, x509.to_pkcs8(key), _ordered_chain(wish, key), created)
+    subject = x509.parse_name(wish.distinguished_name)
+    names = x509.parse_alternative_names(wish.subject_alt_name or ())
+    certificate = x509.self_signed(key, subject, names, now=now, valid_for=wish.valid_for)
+    return PrivateKeyEntry(wish.alias, x509.to_pkcs8(key), (certificate,), created)
+
+
+def _ordered_chain(wish: IdentityWish, key: SigningKey) -> tuple[bytes, ...]:
+    """The chain handed in, leaf first; refused when no certificate of it is for the key in the store."""
+    leaf = next((certificate for certificate in wish.chain if x509.certifies(certificate, key)), None)
+    if leaf is None:
+        raise TrustError(
+            f"No certificate in certificate_content is for the key under the alias '{wish.alias}': have a new request (csr: true) signed."
+        )
+    by_subject = {x509.load_certificate(certificate).subject: certificate for certificate in wish.chain}
+    chain = [leaf]
+    while True:
+        issuer = by_subject.get(x509.load_certificate(chain[-1]).issuer)
+        if issuer is None or issuer in chain:
+            break
+        chain.append(issuer)
+    if len(chain) != len(set(wish.chain)):
+        raise TrustError(f"certificate_content holds certificates that are not in the chain of the alias '{wish.alias}'.")
+    return tuple(chain)

@@ -1,0 +1,371 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, mutual.tls contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module mutual.tls.keystore."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: keystore
+short_description: Manage a Java keystore as a declared set of entries
+version_added: 0.1.0
+description:
+  - Makes a keystore hold an identity and a set of trusted certificates. What it does not manage in the store is kept.
+  - It needs no JVM and no openssl. What it writes is what Java 11.0.12 and newer writes by default; older files in
+    PBES2 are read as well.
+  - A store that the password does not open, that is damaged or of an unknown kind is an error and stays byte for byte as it was.
+author:
+  - mutual.tls contributors (@mutual-tls)
+requirements:
+  - cryptography >= 3.3 on the managed host
+extends_documentation_fragment:
+  - ansible.builtin.files
+  - mutual.tls.attributes
+  - mutual.tls.identity
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+    details: Lists entries with their fingerprints, never contents.
+  idempotent:
+    support: full
+    details: Except with O(identity.regenerate=always), which makes a new key at each run.
+options:
+  path:
+    description: The keystore's file. Its directory must exist.
+    type: path
+    required: true
+  password:
+    description: Opens the store, and every key in it. At least 6 characters, printable ASCII.
+    type: str
+    required: true
+  old_password:
+    description: What opens the store until now. When O(password) does not open it and this does, everything is protected anew under O(password).
+    type: str
+  format:
+    description: The format of the store's file. An existing file's format is found from its bytes.
+    type: str
+    choices: [pkcs12]
+    default: pkcs12
+  profile:
+    description:
+      - What a new file is protected with. V(default) is PBES2 with AES-256 and HMAC-SHA256 at 10,000 iterations and a MAC with
+        HMAC-SHA256. Java 8u301, 11.0.12 and everything newer reads it.
+    type: str
+    choices: [default]
+    default: default
+  state:
+    description: Whether the store is to be there. V(absent) removes the file, after O(password) has opened it.
+    type: str
+    choices: [present, absent]
+    default: present
+  trusted:
+    description: Certificates that the store is, or is not, to trust.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      alias:
+        description: Where the certificate is in the store. It is stored in lower case.
+        type: str
+        required: true
+      cert_content:
+        description: The certificate, PEM. Just one. Needed unless O(trusted[].state=absent).
+        type: str
+      state:
+        description: Whether the store trusts it.
+        type: str
+        choices: [present, absent]
+        default: present
+  purge_trusted:
+    description: Remove the trusted certificates that O(trusted) does not name.
+    type: bool
+    default: false
+  copy_content:
+    description:
+      - A whole keystore in base64, as M(mutual.tls.keystore_info) returns it, to be put at O(path) byte for byte. O(password) must open it.
+      - This copies private keys. It is made for the trust model in which every member shares the platform's keystore.
+    type: str
+  member:
+    description: The name under which the identity's owner proves that it holds the key, see RV(proof).
+    type: str
+  backup:
+    description: Keep a copy of the file as it was before a change, with its owner and mode.
+    type: bool
+    default: false
+seealso:
+  - module: mutual.tls.keystore_info
+notes:
+  - A new file has the mode 0600. An existing one keeps its owner, group and mode unless they are given.
+"""
+
+EXAMPLES = r"""
+- name: Make the key and certificate of this host, and trust the platform
+  mutual.tls.keystore:
+    path: /opt/mz/keys
+    password: "{{ vault_keystore_password }}"
+    identity:
+      alias: ec1
+      subject: CN=ec1,O=Example
+      subject_alt_name: [DNS:ec1.example.test]
+    trusted:
+      - alias: platform
+        cert_content: "{{ platform_certificate }}"
+
+- name: Trust somebody no more
+  mutual.tls.keystore:
+    path: /opt/mz/keys
+    password: "{{ vault_keystore_password }}"
+    trusted:
+      - alias: desktop7
+        state: absent
+
+- name: Change the password
+  mutual.tls.keystore:
+    path: /opt/mz/keys
+    password: "{{ vault_keystore_password }}"
+    old_password: "{{ vault_keystore_previous_password }}"
+"""
+
+RETURN = r"""
+identity:
+  description: The public parts of the identity.
+  returned: when O(identity) is given and the store holds it
+  type: dict
+  contains:
+    alias:
+      description: Its alias.
+      type: str
+    sha256:
+      description: The fingerprint of its certificate.
+      type: str
+    subject:
+      description: The subject of its certificate.
+      type: str
+    not_after:
+      description: When its certificate ends.
+      type: str
+    chain_pem:
+      description: Its certificate chain, PEM, leaf first.
+      type: str
+    csr:
+      description: A signing request for the key, PEM.
+      returned: when O(identity.csr) is true
+      type: str
+trusted:
+  description: The trusted certificates by alias, each with its sha256, subject and not_after.
+  returned: success
+  type: dict
+changes:
+  description: What changed, or would change in check mode, each with C(entry), C(action), C(reason), and fingerprints C(before) and C(after).
+  returned: success
+  type: list
+  elements: dict
+reasons:
+  description: The reasons of all changes, a sentence each.
+  returned: success
+  type: list
+  elements: str
+store:
+  description: The facts of the store as it is now, as M(mutual.tls.keystore_info) returns them.
+  returned: success
+  type: dict
+proof:
+  description: A signature by the identity's key over O(member) and the certificate, which shows that this host holds the key.
+  returned: when O(member) is given and the store holds the identity
+  type: str
+backup_file:
+  description: The copy that was kept.
+  returned: when O(backup) is true and something changed
+  type: str
+"""
+
+import base64
+import datetime
+import os
+from typing import Any, Optional
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.mutual.tls.plugins.module_utils import files, keystore, options, store_changes, x509
+from ansible_collections.mutual.tls.plugins.module_utils.edge import run
+from ansible_collections.mutual.tls.plugins.module_utils.entries import PrivateKeyEntry
+from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError, PasswordError
+from ansible_collections.mutual.tls.plugins.module_utils.facts import store_facts
+from ansible_collections.mutual.tls.plugins.module_utils.plan.store import IdentityWish, StoreChange, StoreWish, TrustWish
+
+
+def argument_spec() -> dict[str, Any]:
+    """What the module takes."""
+    return {
+        "path": {"type": "path", "required": True},
+        "password": {"type": "str", "required": True, "no_log": True},
+        "old_password": {"type": "str", "no_log": True},
+        "format": {"type": "str", "choices": ["pkcs12"], "default": "pkcs12"},
+        "profile": {"type": "str", "choices": ["default"], "default": "default"},
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "identity": options.identity_option(),
+        "trusted": {
+            "type": "list",
+            "elements": "dict",
+            "default": [],
+            "options": {
+                "alias": {"type": "str", "required": True},
+                "cert_content": {"type": "str"},
+                "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            },
+            "required_if": [("state", "present", ["cert_content"])],
+        },
+        "purge_trusted": {"type": "bool", "default": False},
+        "copy_content": {"type": "str", "no_log": True},
+        "member": {"type": "str"},
+        "backup": {"type": "bool", "default": False},
+    }
+
+
+def wish(params: dict[str, Any]) -> StoreWish:
+    """What the options ask of the store."""
+    trusted = []
+    for item in params["trusted"]:
+        certificate: Optional[bytes] = None
+        if item["state"] == "present":
+            certificates = x509.pem_to_der(item["cert_content"], f"'cert_content' of the alias '{item['alias']}'")
+            if len(certificates) != 1:
+                raise InputError(f"'cert_content' of the alias '{item['alias']}' holds {len(certificates)} certificates; one is trusted under one alias.")
+            certificate = certificates[0]
+            x509.load_certificate(certificate)
+        trusted.append(TrustWish(item["alias"].lower(), certificate, item["state"] == "present"))
+    aliases = [item.alias for item in trusted]
+    for alias in aliases:
+        if not alias or aliases.count(alias) > 1:
+            raise InputError(f"'trusted' names the alias '{alias}' {aliases.count(alias)} times; Java does not tell upper from lower case.")
+    identity = IdentityWish.from_options(params["identity"]) if params["identity"] else None
+    return StoreWish(identity, tuple(trusted), params["purge_trusted"])
+
+
+def open_existing(params: dict[str, Any]) -> tuple[Optional[keystore.Store], bool]:
+    """The store as it is, and whether it is still under the old password."""
+    path, password, old_password = params["path"], params["password"], params["old_password"]
+    try:
+        return keystore.open_store_if_present(path, password), False
+    except PasswordError:
+        if old_password is None:
+            raise
+        return keystore.open_store_if_present(path, old_password), True
+
+
+def manage(module: AnsibleModule) -> dict[str, Any]:
+    """Bring the store to what the options ask for."""
+    params = module.params
+    keystore.check_password(params["password"])
+    path, now = params["path"], datetime.datetime.now(datetime.timezone.utc)
+    wished = wish(params)
+    existing, protect_anew = open_existing(params)
+    if params["state"] == "absent":
+        return remove(module, existing)
+    if params["copy_content"] is not None:
+        store, changes, data = copy(params, existing)
+    else:
+        store = existing if existing is not None else keystore.Store.empty()
+        changes = store_changes.plan_changes(wished, store, now)
+        if changes and not module.check_mode:
+            store, changes = store_changes.carry_out(wished, changes, store, now)
+        data = None
+    if protect_anew:
+        changes = [StoreChange("*", "protect_anew", "the store was still under old_password"), *changes]
+    result: dict[str, Any] = {"changed": bool(changes)}
+    if changes and not module.check_mode:
+        check_directory(path)
+        if params["backup"] and existing is not None:
+            result["backup_file"] = module.backup_local(path)
+        keystore.write_store(path, data or keystore.serialize_store(store, params["password"]), params["password"])
+        existing = store
+    if existing is not None:
+        result["changed"] = module.set_fs_attributes_if_different(module.load_file_common_arguments(params), result["changed"])
+    return {**result, **report(params, wished, existing, changes), "diff": diff(path, changes)}
+
+
+def copy(params: dict[str, Any], existing: Optional[keystore.Store]) -> tuple[keystore.Store, list[StoreChange], bytes]:
+    """The store that was handed in, and the change when the file has other bytes."""
+    try:
+        data = base64.b64decode(params["copy_content"], validate=True)
+    except ValueError as error:
+        raise InputError(f"'copy_content' is not base64: {error}.") from error
+    store = keystore.parse_store(data, params["password"])
+    if existing is not None and files.read_if_present(params["path"]) == data:
+        return store, [], data
+    return store, [StoreChange("*", "copy", "the file differs from the keystore handed in")], data
+
+
+def remove(module: AnsibleModule, existing: Optional[keystore.Store]) -> dict[str, Any]:
+    """Remove the file; its password was shown to be right before."""
+    path = module.params["path"]
+    changes = [StoreChange("*", "remove", "state is absent")] if existing is not None else []
+    result: dict[str, Any] = {"changed": bool(changes)}
+    if changes and not module.check_mode:
+        if module.params["backup"]:
+            result["backup_file"] = module.backup_local(path)
+        os.unlink(path)
+    return {**result, **report(module.params, StoreWish(), None, changes), "diff": diff(path, changes)}
+
+
+def check_directory(path: str) -> None:
+    """Say it in a sentence when the file's directory is not there."""
+    directory = os.path.dirname(os.path.realpath(path))
+    if not os.path.isdir(directory):
+        raise InputError(f"The directory {directory} of the keystore does not exist; make it first, owned by the product's user.", path=path)
+
+
+def report(params: dict[str, Any], wished: StoreWish, store: Optional[keystore.Store], changes: list[StoreChange]) -> dict[str, Any]:
+    """What the module returns of the store."""
+    facts = store_facts(params["path"], store)
+    result: dict[str, Any] = {
+        "changes": [change.to_dict() for change in changes],
+        "reasons": [f"{change.alias}: {change.reason}" for change in changes],
+        "store": facts,
+        "trusted": {
+            entry["alias"]: {name: entry.get(name) for name in ("sha256", "subject", "not_after")}
+            for entry in facts["entries"]
+            if entry["type"] == "trusted_cert"
+        },
+    }
+    entry = store.get(wished.identity.alias) if store is not None and wished.identity is not None else None
+    if isinstance(entry, PrivateKeyEntry) and entry.chain:
+        key = entry.private_key()
+        public = next(item for item in facts["entries"] if item["alias"] == entry.alias)
+        result["identity"] = {name: public.get(name) for name in ("alias", "sha256", "subject", "not_after", "chain_pem")}
+        if params["identity"]["csr"]:
+            leaf = x509.load_certificate(entry.chain[0])
+            names = x509.parse_alternative_names(params["identity"]["subject_alt_name"] or ())
+            result["identity"]["csr"] = x509.signing_request(key, leaf.subject, names)
+        if params["member"]:
+            result["proof"] = x509.prove_possession(key, params["member"], entry.chain[0])
+    return result
+
+
+def diff(path: str, changes: list[StoreChange]) -> dict[str, str]:
+    """The entries that change, before and after: fingerprints and reasons, never contents."""
+    before = "".join(f"{change.alias}: {change.before}\n" for change in changes if change.before)
+    after = "".join(
+        f"{change.alias}: {change.after or 'a new certificate'} ({change.action}: {change.reason})\n"
+        for change in changes
+        if change.action not in ("distrust", "remove")
+    )
+    return {"before": before, "after": after, "before_header": path, "after_header": path} if changes else {}
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec=argument_spec(),
+        add_file_common_args=True,
+        supports_check_mode=True,
+        mutually_exclusive=[("copy_content", "identity"), ("copy_content", "trusted"), ("copy_content", "purge_trusted")],
+    )
+    run(module, lambda: manage(module))
+
+
+if __name__ == "__main__":
+    main()

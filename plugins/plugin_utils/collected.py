@@ -1,0 +1,72 @@
+# Copyright: (c) 2026, mutual.tls contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What tasks registered on each host, as the plan's core reads it."""
+
+from __future__ import annotations
+
+from typing import Any, Mapping, Sequence
+
+from ansible.errors import AnsibleActionFail
+
+from ansible_collections.mutual.tls.plugins.module_utils.errors import MtlsError
+from ansible_collections.mutual.tls.plugins.module_utils.plan.build import setting_values
+from ansible_collections.mutual.tls.plugins.module_utils.plan.measured import Facts, read_facts
+from ansible_collections.mutual.tls.plugins.module_utils.plan.system import Adapter, System, read_system
+
+
+def system_from(option: Mapping[str, Any]) -> System:
+    """The system that mutual.tls.members returned."""
+    wishes = {name: option[name] for name in ("trust_model", "client_auth", "revoked", "purge_trusted")}
+    try:
+        return read_system(option["inventory"], Adapter.from_dict(option["adapter"]), **wishes)
+    except MtlsError as error:
+        raise AnsibleActionFail(str(error)) from error
+
+
+def gather(
+    system: System,
+    hostvars: Mapping[str, Any],
+    collected: str,
+    *,
+    stores: Sequence[str] = (),
+    settings: Sequence[str] = (),
+    check_mode: bool = False,
+) -> dict[str, Facts]:
+    """The facts of every member: the result of member_info under the name *collected*, overlaid with later results.
+
+    *stores* are names of results of the module keystore, *settings* of the modules that write settings. A member without results
+    was outside of ``--limit``, or did not answer.
+    """
+    facts = {}
+    for name in system.members:
+        variables = hostvars[name]
+        result = variables.get(collected) or {}
+        if result.get("unreachable"):
+            facts[name] = read_facts(None, failure=str(result.get("msg", "no answer")).strip())
+        elif not result.get("store"):
+            facts[name] = read_facts(None)
+        else:
+            data = _with_stores(result, [variables.get(store) or {} for store in stores])
+            changed = [change["name"] for setting in settings for change in _changes(variables.get(setting))]
+            facts[name] = read_facts(data if check_mode or not changed else _with_settings(system, name, data, changed))
+    return facts
+
+
+def _with_stores(collected: Mapping[str, Any], results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    data = dict(collected)
+    for result in results:
+        if result.get("store"):
+            data["store"] = result["store"]
+            data["proof"] = result.get("proof") or data.get("proof")
+    return data
+
+
+def _changes(result: Mapping[str, Any] | None) -> Sequence[Mapping[str, Any]]:
+    return result["changes"] if result is not None and result.get("changed") else ()
+
+
+def _with_settings(system: System, name: str, data: Mapping[str, Any], changed: Sequence[str]) -> dict[str, Any]:
+    """The settings as they are now: as desired, and perhaps not loaded by what runs."""
+    values = setting_values(system, system.members[name], data["store"]["path"])
+    return {**data, "settings": {"values": values, "secret_changes": [], "changed": list(changed)}}
