@@ -1,0 +1,208 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, mutual.tls contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: mediationzone_topology
+short_description: Set values of a MediationZone container in the topology registry
+version_added: 0.1.0
+description:
+  - Brings the named values in the C(common) object of one container to what is asked for, through C(mzsh topo).
+  - All values are staged, validated, and then made active at once. When staging or validating fails, what was staged is put back.
+  - Passwords are stored as C(mzsh encryptpassword) encrypts them, which gives another text each time, so a salted verifier (the
+    I(seal)) is stored beside them; as long as it holds, they are not encrypted again.
+  - Running processes do not see the values until they are restarted; see M(mutual.tls.mediationzone_pico).
+author:
+  - mutual.tls contributors (@mutual-tls)
+extends_documentation_fragment:
+  - mutual.tls.attributes
+attributes:
+  check_mode:
+    support: full
+    details: Only C(topo get) and C(topo diff) are run in check mode.
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+options:
+  mzsh:
+    description:
+      - The path of C(mzsh), which is C(MZ_HOME/bin/mzsh). Only the owner of C(MZ_HOME) may run it, so become that user.
+    type: path
+    required: true
+  container:
+    description:
+      - The name of the container whose values are managed. It need not be the one of O(mzsh).
+    type: str
+    required: true
+  values:
+    description:
+      - The values by name. Null means that the name is to be absent.
+      - Booleans become V(true) and V(false), numbers their digits.
+      - A value is written as it is. C(${mz.home}) in it is not replaced by the registry; give full paths.
+    type: dict
+    default: {}
+  secrets:
+    description:
+      - The passwords by name, in plain text. They are stored encrypted, under one seal, and never shown.
+    type: dict
+    default: {}
+  encrypted:
+    description:
+      - Passwords by name that already are in the form of C(mzsh encryptpassword). They are stored and compared as they are, and
+        never shown.
+    type: dict
+    default: {}
+  handover:
+    description:
+      - How C(mzsh encryptpassword) is given a password, V(stdin) as one line on its standard input or V(argument) as its last argument.
+      - The product's manual does not say whether it reads its standard input. With V(argument), every user of the host can read the
+        password in the list of processes while the command runs.
+    type: str
+    choices:
+      - stdin
+      - argument
+    default: stdin
+  seal_name:
+    description:
+      - The name under which the seal of the passwords is stored, in the same object.
+      - Tasks that manage different passwords of one container need different names. When there are no passwords any more, set this
+        name to null in O(values).
+    type: str
+    default: mutual.tls.seal
+  allow_disconnected:
+    description:
+      - Work on the cached registry when the Platform cannot be reached (C(--allow-disconnected)).
+    type: bool
+    default: false
+  timeout:
+    description:
+      - How many seconds each call of C(mzsh) may take.
+    type: int
+    default: 120
+notes:
+  - Changes that somebody else has staged would become active with these, so with some of them there the task fails and changes nothing.
+  - C(JAVA_HOME) and other variables that C(mzsh) needs can be given with C(environment) on the task.
+  - Who can read the seal can try passwords against it, as against the keystore that they open.
+seealso:
+  - module: mutual.tls.mediationzone_pico
+  - module: mutual.tls.properties
+"""
+
+EXAMPLES = r"""
+- name: Give an Execution Container its keystore and let it demand client certificates
+  mutual.tls.mediationzone_topology:
+    mzsh: /opt/mz/bin/mzsh
+    container: exec1
+    values:
+      pico.rcp.tls.keystore: /opt/mz/keys
+      pico.rcp.tls.keystore.alias: exec1
+      pico.rcp.tls.require_clientauth: true
+    secrets:
+      pico.rcp.tls.keystore.password: "{{ mtls_keystore_password }}"
+      pico.rcp.tls.key.password: "{{ mtls_keystore_password }}"
+  become: true
+  become_user: mzadmin
+
+- name: Take TLS off again
+  mutual.tls.mediationzone_topology:
+    mzsh: /opt/mz/bin/mzsh
+    container: exec1
+    values:
+      pico.rcp.tls.keystore: null
+      pico.rcp.tls.keystore.alias: null
+      pico.rcp.tls.keystore.password: null
+      pico.rcp.tls.key.password: null
+      pico.rcp.tls.require_clientauth: null
+      mutual.tls.seal: null
+  become: true
+  become_user: mzadmin
+"""
+
+RETURN = r"""
+container:
+  description: The container.
+  returned: success
+  type: str
+  sample: exec1
+changes:
+  description: What changed, or in check mode would change.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The name of the value.
+      type: str
+    action:
+      description: V(set) or V(remove).
+      type: str
+    reason:
+      description: Why.
+      type: str
+  sample:
+    - name: pico.rcp.tls.require_clientauth
+      action: set
+      reason: it is not there
+activated:
+  description: Whether the registry was changed and made active.
+  returned: success
+  type: bool
+  sample: true
+staged:
+  description: The staged changes of others that were in the way, or our values that were staged when it failed; without their values.
+  returned: failure, when there are some
+  type: list
+  elements: str
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.mutual.tls.plugins.module_utils import edge, mediationzone, seals, settings
+
+
+def argument_spec() -> dict[str, Any]:
+    return {
+        "mzsh": {"type": "path", "required": True},
+        "container": {"type": "str", "required": True},
+        "values": {"type": "dict", "default": {}},
+        "secrets": {"type": "dict", "default": {}, "no_log": True},
+        "encrypted": {"type": "dict", "default": {}, "no_log": True},
+        "handover": {"type": "str", "choices": ["stdin", "argument"], "default": "stdin"},
+        "seal_name": {"type": "str", "default": seals.DEFAULT_SEAL_NAME},
+        "allow_disconnected": {"type": "bool", "default": False},
+        "timeout": {"type": "int", "default": 120},
+    }
+
+
+def converge(module: AnsibleModule) -> dict[str, Any]:
+    params = module.params
+    desired = settings.Desired(
+        settings.plain_values(params["values"]),
+        settings.secret_values(params["secrets"], "secrets"),
+        settings.secret_values(params["encrypted"], "encrypted"),
+        params["seal_name"],
+    )
+    mzsh = mediationzone.Mzsh(params["mzsh"], seals.run_program, timeout=params["timeout"], allow_disconnected=params["allow_disconnected"])
+    outcome = mediationzone.reconcile(mzsh, params["container"], desired, handover=params["handover"], check=module.check_mode)
+    return {
+        "container": params["container"],
+        "changed": bool(outcome.changes),
+        "changes": [change.as_result() for change in outcome.changes],
+        "activated": outcome.activated,
+        "diff": dict(outcome.diff),
+    }
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    edge.run(module, lambda: converge(module))
+
+
+if __name__ == "__main__":
+    main()
