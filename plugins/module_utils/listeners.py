@@ -1,0 +1,178 @@
+# Copyright: (c) 2026, mutual.tls contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which process listens on an address of this machine, and since when it runs.
+
+A process that started before its keystore was written serves the old one: that is how a pending restart is measured.
+The source is Linux's /proc (proc(5)), which needs no further package; sockets of other network namespaces are not in it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import os
+import socket
+import struct
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Union
+
+PROC = Path("/proc")
+
+_LISTEN = "0A"  # TCP_LISTEN of the kernel's net/tcp_states.h
+
+_Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
+Endpoint = tuple[str, int]
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Somebody listens; who it is needs the right to look into that process."""
+
+    pid: int | None
+    #: When the process started, in seconds since the epoch.
+    started: float | None
+
+
+@dataclass(frozen=True)
+class _Socket:
+    address: _Address
+    port: int
+    inode: int
+
+
+def listener(host: str, port: int) -> Listener | None:
+    """Who listens on the local address *host*:*port*, or None; see listeners()."""
+    return listeners([(host, port)])[(host, port)]
+
+
+def listeners(endpoints: Iterable[Endpoint], proc: Path = PROC) -> dict[Endpoint, Listener | None]:
+    """Who listens on each of *endpoints*, (host, port) pairs of this machine; None where nobody is known to.
+
+    A listener on exactly that address is preferred to one on the wildcard (0.0.0.0 or ::). The wildcard itself, or an empty
+    host, asks for any listener on the port, and a host name that this machine cannot resolve for one on the wildcard.
+    ``pid`` and ``started`` are None where the process belongs to somebody else whose files we may not read. Of several
+    processes with the same socket (a server and the workers that it started) it is the one that started first.
+
+    On a system without /proc each answer is None, so None is no proof that nobody listens: only a connection is.
+    """
+    wanted = list(endpoints)
+    sockets = list(_listening_sockets(proc))
+    inodes = {endpoint: _inodes(endpoint, sockets) for endpoint in wanted}
+    holders = _holders(set().union(*inodes.values()), proc)
+    return {endpoint: _oldest(inodes[endpoint], holders, proc) for endpoint in wanted}
+
+
+def _listening_sockets(proc: Path) -> Iterator[_Socket]:
+    for name in ("tcp", "tcp6"):
+        try:
+            lines = (proc / "net" / name).read_text(encoding="ascii").splitlines()[1:]
+        except OSError:  # no /proc, or a kernel without IPv6
+            continue
+        for line in lines:
+            fields = line.split()
+            if len(fields) > 9 and fields[3] == _LISTEN:
+                address, _separator, port = fields[1].rpartition(":")
+                yield _Socket(_parse_address(address), int(port, 16), int(fields[9]))
+
+
+def _parse_address(text: str) -> _Address:
+    """An address as the kernel prints it: hexadecimal, 32 bits at a time, each in the machine's own byte order."""
+    words = [int(text[start : start + 8], 16) for start in range(0, len(text), 8)]
+    return _unmapped(ipaddress.ip_address(struct.pack(f"={len(words)}I", *words)))
+
+
+def _unmapped(address: _Address) -> _Address:
+    """Java listens on IPv4 addresses with IPv6 sockets, as ::ffff:192.0.2.7."""
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _inodes(endpoint: Endpoint, sockets: list[_Socket]) -> set[int]:
+    """The inodes of the sockets that take connections to *endpoint*: those on its very address, else those on the wildcard."""
+    host, port = endpoint
+    on_port = [each for each in sockets if each.port == port]
+    addresses = _addresses(host)
+    if host == "" or any(address.is_unspecified for address in addresses):
+        return {each.inode for each in on_port}
+    exact = {each.inode for each in on_port if each.address in addresses}
+    return exact or {each.inode for each in on_port if each.address.is_unspecified and _serves(each.address, addresses)}
+
+
+def _serves(wildcard: _Address, addresses: set[_Address]) -> bool:
+    # A socket on :: takes IPv4 connections too, unless IPV6_V6ONLY is set, which /proc does not tell.
+    return wildcard.version == 6 or not addresses or any(address.version == 4 for address in addresses)
+
+
+def _addresses(host: str) -> set[_Address]:
+    try:
+        found = socket.getaddrinfo(host or None, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return set()
+    return {_unmapped(ipaddress.ip_address(str(each[4][0]).partition("%")[0])) for each in found}
+
+
+def _holders(inodes: set[int], proc: Path) -> dict[int, list[int]]:
+    """The process ids that hold each of the sockets *inodes*, as far as we may look; /proc is walked once."""
+    holders: dict[int, list[int]] = {}
+    if not inodes:
+        return holders
+    names = {f"socket:[{inode}]": inode for inode in inodes}
+    for pid in _process_ids(proc):
+        for target in _open_files(proc / str(pid) / "fd"):
+            if target in names:
+                holders.setdefault(names[target], []).append(pid)
+    return holders
+
+
+def _process_ids(proc: Path) -> list[int]:
+    try:
+        return [int(name) for name in os.listdir(proc) if name.isdigit()]
+    except OSError:
+        return []
+
+
+def _open_files(folder: Path) -> Iterator[str]:
+    # A process may end, or close a file, while we look; and others' processes are not ours to see.
+    with contextlib.suppress(OSError):
+        for name in os.listdir(folder):
+            with contextlib.suppress(OSError):
+                yield os.readlink(f"{folder}/{name}")
+
+
+def _oldest(inodes: set[int], holders: dict[int, list[int]], proc: Path) -> Listener | None:
+    if not inodes:
+        return None
+    pids = {pid for inode in inodes for pid in holders.get(inode, [])}
+    if len(pids) > 1 and _command(1, proc) == "systemd":
+        pids.discard(1)  # with socket activation it keeps the socket that it handed to the service
+    known = [(started, pid) for pid in pids for started in [_started(pid, proc)] if started is not None]
+    if not known:
+        return Listener(pid=None, started=None)
+    started, pid = min(known)
+    return Listener(pid, started)
+
+
+def _stat(pid: int, proc: Path) -> str:
+    try:
+        return (proc / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:  # it has just ended
+        return ""
+
+
+def _command(pid: int, proc: Path) -> str:
+    return _stat(pid, proc).partition("(")[2].rpartition(")")[0]
+
+
+def _started(pid: int, proc: Path) -> float | None:
+    """When a process started, in seconds since the epoch (proc(5): starttime, field 22 of /proc/PID/stat)."""
+    # The second field is the program's name, in which spaces and parentheses may be: count from the last parenthesis.
+    fields = _stat(pid, proc).rpartition(")")[2].split()
+    if len(fields) < 20:
+        return None
+    ticks = int(fields[19])
+    # The kernel counts from boot. /proc/uptime is no clock for that: in LXC containers it counts from the container's start.
+    now = time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.time() - (now - ticks / os.sysconf("SC_CLK_TCK"))
