@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
@@ -25,6 +26,10 @@ ARGUMENT_SPEC: dict[str, Any] = {
 }
 
 
+# A handshake that was not made is a failure of its own.
+_NOT_MADE = {"outcome": "not_made", "as_expected": False, "reason": "the handshake was not made", "protocol": None, "peer_sha256": None}
+
+
 class ActionModule(ActionBase):
     """Joins what each host's handshakes showed."""
 
@@ -37,7 +42,8 @@ class ActionModule(ActionBase):
         hostvars = (task_vars or {})["hostvars"]
         system = system_from(arguments["system"])
         wanted = matrix(system, gather(system, hostvars, arguments["collected"], stores=arguments["stores"]))
-        rows = [_row(probe, _result(probe, hostvars[probe.member].get(arguments["handshakes"]))) for probe in wanted.probes]
+        made = {name: _by_probe(hostvars[name].get(arguments["handshakes"])) for name in {probe.member for probe in wanted.probes}}
+        rows = [_row(probe, made[probe.member].get((probe.to_option(None)["name"], probe.present), _NOT_MADE)) for probe in wanted.probes]
         if arguments["path"]:
             write_atomically(arguments["path"], (json.dumps({"links": rows}, indent=2) + "\n").encode("utf-8"), mode=0o644)
         refused = sum(row["expect"] == "refused" for row in rows)
@@ -51,13 +57,9 @@ class ActionModule(ActionBase):
         return {"changed": False, "links": rows, "notes": list(wanted.notes)}
 
 
-def _result(probe: PlannedProbe, registered: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    """What the handshake showed; one that was not made is a failure of its own."""
-    name = probe.to_option(None)["name"]
-    for result in (registered or {}).get("results") or ():
-        if result["name"] == name and result["present"] == probe.present:
-            return dict(result)
-    return {"outcome": "not_made", "as_expected": False, "reason": "the handshake was not made", "protocol": None, "peer_sha256": None}
+def _by_probe(registered: Mapping[str, Any] | None) -> dict[tuple[str, str], Mapping[str, Any]]:
+    """What the handshakes of one host showed, by the probe's name and what it presented."""
+    return {(result["name"], result["present"]): result for result in (registered or {}).get("results") or ()}
 
 
 def _row(probe: PlannedProbe, result: Mapping[str, Any]) -> dict[str, Any]:
@@ -77,4 +79,5 @@ def _row(probe: PlannedProbe, result: Mapping[str, Any]) -> dict[str, Any]:
 
 def _failure(row: Mapping[str, Any]) -> str:
     reason = f" ({row['reason']})" if row["reason"] else ""
-    return f"{row['client']} -> {row['server']} at {row['address']}, tried from '{row['from']}': {row['outcome']}{reason}, expected {row['expect']}"
+    link = f"{row['client']} -> {row['server']} at {row['address']}"
+    return f"{link}, tried from '{row['from']}': {row['outcome']}{reason}, expected {row['expect']}"

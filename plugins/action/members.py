@@ -40,7 +40,8 @@ class ActionModule(ActionBase):
         if unknown:
             raise AnsibleActionFail(f"'names' has hosts that are not in the inventory: {', '.join(unknown)}")
         inventory = {
-            name: {variable: hostvars[name][variable] for variable in VARIABLES if variable in hostvars[name]} for name in arguments["names"]
+            name: {variable: hostvars[name][variable] for variable in VARIABLES if variable in hostvars[name]}
+            for name in arguments["names"]
         }
         wishes = {name: arguments[name] for name in ("trust_model", "client_auth", "revoked", "purge_trusted")}
         try:
@@ -57,7 +58,6 @@ class ActionModule(ActionBase):
 
 def _public(system: System, member: Member) -> dict[str, Any]:
     """One member as tasks read it; *observe* are the endpoints that it connects to, which it sees from outside."""
-    servers = () if member.revoked else [server for server in system.members.values() if not server.revoked]
     return {
         **vars(member),
         "endpoints": [{"name": endpoint.name, "host": member.address, "port": endpoint.port} for endpoint in member.endpoints],
@@ -72,7 +72,6 @@ def _public(system: System, member: Member) -> dict[str, Any]:
                 "port": link.port,
                 "source_address": member.source_address,
             }
-            for server in servers
-            for link in system.links_between(member, server)
+            for link in (() if member.revoked else system.links_from(member))
         ],
     }

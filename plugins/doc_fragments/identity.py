@@ -62,7 +62,8 @@ options:
         default: 1
       certificate_content:
         description:
-          - A PEM certificate chain, in any order, that somebody else signed for the key in the store. It is refused when it is not for that key.
+          - A PEM certificate chain, in any order, that somebody else signed for the key in the store. It is refused when it is not for
+            that key.
         type: str
       regenerate:
         description:
@@ -73,7 +74,7 @@ options:
         choices: [never, fail, partial_idempotence, always]
         default: partial_idempotence
       csr:
-        description: Return a certificate signing request for the key, as RV(identity.csr).
+        description: Return a certificate signing request for the key, as C(identity.csr).
         type: bool
         default: false
 """

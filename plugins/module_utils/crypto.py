@@ -22,7 +22,7 @@ _missing: str | None = None
 try:
     import cryptography
     from cryptography import x509
-    from cryptography.exceptions import InvalidSignature
+    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
     from cryptography.hazmat.primitives import constant_time, hashes, hmac, serialization
     from cryptography.hazmat.primitives import padding as block_padding
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -45,7 +45,9 @@ except ImportError as error:
             def __call__(self, *_arguments: Any, **_options: Any) -> Any:
                 return _Absent()
 
-        cryptography = x509 = InvalidSignature = constant_time = hashes = hmac = serialization = block_padding = _Absent()
+        cryptography = x509 = InvalidSignature = UnsupportedAlgorithm = constant_time = hashes = hmac = serialization = block_padding = (
+            _Absent()
+        )
         ec = ed25519 = rsa = signature_padding = Cipher = algorithms = modes = PBKDF2HMAC = _Absent()
         ExtendedKeyUsageOID = NameOID = _Absent()
 
@@ -70,6 +72,7 @@ __all__ = [
     "ExtendedKeyUsageOID",
     "InvalidSignature",
     "NameOID",
+    "UnsupportedAlgorithm",
     "algorithms",
     "block_padding",
     "constant_time",

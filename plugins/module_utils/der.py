@@ -4,12 +4,15 @@
 """DER, as much of it as keystores need (ITU-T X.690).
 
 Reading is bounded: a length is checked against what remains before anything is copied, trailing bytes are an error,
-and nothing recurses: the callers walk the structure that they expect. Indefinite lengths (BER) are refused by name.
+and nothing recurses: the callers walk the structure that they expect, and say how many values it may have. Indefinite
+lengths (BER) are refused by name.
 """
 
 from __future__ import annotations
 
-from typing import Iterator, NamedTuple
+from collections.abc import Iterator
+from itertools import islice
+from typing import NamedTuple
 
 from ansible_collections.mutual.tls.plugins.module_utils.errors import StoreError
 
@@ -83,14 +86,17 @@ def _length(data: bytes, position: int, what: str) -> tuple[int, int]:
         raise DerError(f"{what} has an indefinite length (BER), which is not supported")
     if count > 4 or position + count > len(data):
         raise DerError(f"{what} has a length that does not fit")
-    return position + count, int.from_bytes(data[position : position + count], "big")
+    length = int.from_bytes(data[position : position + count], "big")
+    if length < 0x80 or data[position] == 0:
+        raise DerError(f"{what} has a length that is not in its shortest form")
+    return position + count, length
 
 
 def single(data: bytes, tag: int, what: str) -> Element:
     """The one value that *data* consists of."""
-    values = list(elements(data, what))
+    values = list(islice(elements(data, what), 2))
     if len(values) != 1:
-        raise DerError(f"{what} should be one value and has {len(values)}")
+        raise DerError(f"{what} should be one value and has {'more' if values else 'none'}")
     return values[0].expect(tag, what)
 
 
@@ -99,11 +105,22 @@ def children(data: bytes, tag: int, what: str) -> list[Element]:
     return list(elements(single(data, tag, what).content, what))
 
 
+def parts(data: bytes, what: str, least: int, most: int) -> list[Element]:
+    """The values inside the one SEQUENCE that *data* consists of, *least* to *most* of them; no more than these are looked at."""
+    values = list(islice(elements(single(data, SEQUENCE, what).content, what), most + 1))
+    if not least <= len(values) <= most:
+        wished = f"{least} to {most}" if least < most else str(most)
+        raise DerError(f"{what} should have {wished} parts and has {'more' if len(values) > most else len(values)}")
+    return values
+
+
 def integer_value(element: Element, what: str) -> int:
     """The value of an INTEGER."""
     content = element.expect(INTEGER, what).content
     if not content:
         raise DerError(f"{what} is an empty INTEGER")
+    if len(content) > 64:
+        raise DerError(f"{what} is an INTEGER of {len(content)} bytes, which is too large")
     return int.from_bytes(content, "big", signed=True)
 
 
@@ -115,6 +132,8 @@ def oid_value(element: Element, what: str) -> str:
     arcs: list[int] = []
     value = 0
     for octet in content:
+        if value == 0 and octet == 0x80:
+            raise DerError(f"{what} is not a whole OBJECT IDENTIFIER")
         value = value << 7 | octet & 0x7F
         if not octet & 0x80:
             arcs.append(value)

@@ -9,12 +9,14 @@ from typing import Any, Callable, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.mutual.tls.plugins.module_utils import crypto
 from ansible_collections.mutual.tls.plugins.module_utils.errors import MtlsError
 
 
 def run(module: AnsibleModule, body: Callable[[], dict[str, Any]]) -> NoReturn:
     """Run *body* and end the module with what it returns, or with its error as ``msg``."""
     try:
+        crypto.require()
         result = body()
         module.exit_json(**result)
     except MtlsError as error:

@@ -10,14 +10,20 @@ strict parser refuses, and a store must survive being rewritten.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Optional, Union
+from typing import Union
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-
-from ansible_collections.mutual.tls.plugins.module_utils.errors import UnsupportedStoreError
+from ansible_collections.mutual.tls.plugins.module_utils.crypto import UnsupportedAlgorithm, ec, ed25519, rsa, serialization
+from ansible_collections.mutual.tls.plugins.module_utils.errors import StoreError, UnsupportedStoreError
 
 SigningKey = Union[rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey, ed25519.Ed25519PrivateKey]
+
+
+def _load(pkcs8: bytes) -> object:
+    """The key in *pkcs8*. Its arithmetic is not checked anew: that takes a third of a second for RSA, and the store's MAC held."""
+    try:
+        return serialization.load_der_private_key(pkcs8, password=None, unsafe_skip_rsa_key_validation=True)
+    except TypeError:  # cryptography before 39 has no such option
+        return serialization.load_der_private_key(pkcs8, password=None)
 
 
 @dataclass(frozen=True)
@@ -30,13 +36,16 @@ class PrivateKeyEntry:
     #: Certificates, DER, leaf first, as Java rebuilds the chain. Empty when the store has none for the key.
     chain: tuple[bytes, ...]
     #: Milliseconds since the epoch, where the format records it.
-    created: Optional[int] = None
+    created: int | None = None
     #: Bag attributes that have no meaning here, DER, kept as they are.
     attributes: tuple[bytes, ...] = ()
 
     def private_key(self) -> SigningKey:
-        """The key as an object of the ``cryptography`` package."""
-        key = serialization.load_der_private_key(self.pkcs8, password=None)
+        """The key as an object of the ``cryptography`` package. Raises StoreError when it is none, or not of a kind for TLS."""
+        try:
+            key = _load(self.pkcs8)
+        except (ValueError, UnsupportedAlgorithm) as error:
+            raise StoreError(f"the key under the alias '{self.alias}' cannot be read: {error}") from error
         if not isinstance(key, (rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey, ed25519.Ed25519PrivateKey)):
             raise UnsupportedStoreError(f"the key under the alias '{self.alias}' is neither RSA nor EC nor Ed25519")
         return key
@@ -49,7 +58,7 @@ class TrustedCertEntry:
     alias: str
     #: Certificate, DER.
     certificate: bytes
-    created: Optional[int] = None
+    created: int | None = None
     attributes: tuple[bytes, ...] = ()
 
 
@@ -60,12 +69,12 @@ Entry = Union[PrivateKeyEntry, TrustedCertEntry]
 class Protection:
     """How a store is sealed and encrypted, in the words that keytool and the RFCs use."""
 
-    mac: Optional[str]
-    mac_iterations: Optional[int]
-    key_encryption: Optional[str] = None
-    key_iterations: Optional[int] = None
-    certificate_encryption: Optional[str] = None
-    certificate_iterations: Optional[int] = None
+    mac: str | None
+    mac_iterations: int | None
+    key_encryption: str | None = None
+    key_iterations: int | None = None
+    certificate_encryption: str | None = None
+    certificate_iterations: int | None = None
 
 
 @dataclass(frozen=True)

@@ -8,17 +8,17 @@ from __future__ import annotations
 import datetime
 import hashlib
 import os
-from typing import Any, Optional
+from typing import Any
 
 from ansible_collections.mutual.tls.plugins.module_utils import files, keystore, x509
 from ansible_collections.mutual.tls.plugins.module_utils.entries import Entry, PrivateKeyEntry
-from ansible_collections.mutual.tls.plugins.module_utils.errors import TrustError
+from ansible_collections.mutual.tls.plugins.module_utils.errors import StoreError, TrustError
 from ansible_collections.mutual.tls.plugins.module_utils.plan.store import parse_timestamp
 
 _SOON = datetime.timedelta(days=30)
 
 
-def store_facts(path: str, store: Optional[keystore.Store]) -> dict[str, Any]:
+def store_facts(path: str, store: keystore.Store | None) -> dict[str, Any]:
     """Everything about the store at *path* but its secrets; *store* is None when there is no such file."""
     if store is None:
         return {"path": path, "present": False, "sha256": None, "modified": None, "format": None, "protection": None, "entries": []}
@@ -45,9 +45,9 @@ def entry_facts(entry: Entry) -> dict[str, Any]:
     }
     if isinstance(entry, PrivateKeyEntry):
         facts["chain_pem"] = "".join(x509.der_to_pem(certificate) for certificate in chain)
-        facts["key_matches"] = bool(chain) and x509.certifies(chain[0], entry.private_key())
-    if not chain:
-        return {**facts, "sha256": None, **x509.describe_key(_private(entry).public_key())}
+        facts["key_matches"] = _matches(entry)
+        if not chain:
+            return {**facts, "sha256": None, **_bare_key(entry)}
     try:
         return {**facts, **x509.describe(chain[0])}
     except TrustError as error:
@@ -55,12 +55,23 @@ def entry_facts(entry: Entry) -> dict[str, Any]:
         return {**facts, "sha256": x509.sha256(chain[0]), "pem": x509.der_to_pem(chain[0]), "unreadable": str(error)}
 
 
-def _private(entry: Entry) -> Any:
-    assert isinstance(entry, PrivateKeyEntry), "only a private key can be without certificate"
-    return entry.private_key()
+def _matches(entry: PrivateKeyEntry) -> bool | None:
+    """Whether the key's certificate is for it; None when one of the two cannot be read, which must not hide other entries."""
+    try:
+        return bool(entry.chain) and x509.certifies(entry.chain[0], entry.private_key())
+    except (StoreError, TrustError):
+        return None
 
 
-def _moment(milliseconds: Optional[int]) -> Optional[str]:
+def _bare_key(entry: PrivateKeyEntry) -> dict[str, Any]:
+    """What a key without certificate says of itself."""
+    try:
+        return x509.describe_key(entry.private_key().public_key())
+    except StoreError as error:
+        return {"key_type": None, "key_size": None, "curve": None, "unreadable": str(error)}
+
+
+def _moment(milliseconds: int | None) -> str | None:
     if milliseconds is None:
         return None
     return x509.timestamp(datetime.datetime.fromtimestamp(milliseconds / 1000, datetime.timezone.utc))
@@ -72,7 +83,7 @@ def warnings(facts: dict[str, Any], now: datetime.datetime) -> list[str]:
     for entry in facts["entries"]:
         name = f"the certificate under the alias '{entry['alias']}'"
         if entry.get("unreadable"):
-            found.append(f"{name} cannot be read: {entry['unreadable']}")
+            found.append(f"the entry under the alias '{entry['alias']}' cannot be read: {entry['unreadable']}")
             continue
         if entry["sha256"] is None:
             found.append(f"the key under the alias '{entry['alias']}' has no certificate, so it cannot be used for TLS")
@@ -82,8 +93,10 @@ def warnings(facts: dict[str, Any], now: datetime.datetime) -> list[str]:
             found.append(f"{name} expired on {entry['not_after']}")
         elif end - now < _SOON:
             found.append(f"{name} ends on {entry['not_after']}, in {(end - now).days} days")
-        if entry["type"] == "private_key" and not entry["key_matches"]:
+        if entry["type"] == "private_key" and entry["key_matches"] is False:
             found.append(f"{name} does not belong to the key beside it")
+        if entry["type"] == "private_key" and entry["key_matches"] is None:
+            found.append(f"the key under the alias '{entry['alias']}' is kept and not used: it is neither RSA nor EC nor Ed25519")
         if entry["type"] == "trusted_cert" and entry["is_ca"]:
             found.append(f"{name} is a CA: whoever holds its key can make identities that this store trusts")
         if entry["key_type"] == "RSA" and entry["key_size"] < 2048:

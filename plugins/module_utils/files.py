@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import os
 import tempfile
-from typing import Optional
 
 
-def read_if_present(path: str) -> Optional[bytes]:
-    """The file's content, or None when there is no such file. Raises OSError for every other trouble."""
+def read_if_present(path: str, *, most: int = -1) -> bytes | None:
+    """The file's content, or its first *most* bytes; None when there is no such file. Raises OSError for every other trouble."""
     try:
         with open(path, "rb") as stream:
-            return stream.read()
+            return stream.read(most)
     except FileNotFoundError:
         return None
 
@@ -28,12 +27,19 @@ def write_atomically(path: str, content: bytes, *, mode: int = 0o600) -> None:
 
     An existing file's owner, group and mode are kept; a new file gets *mode*. The content is never, not even for a
     moment, readable by more people than that: the temporary file is made 0600 before anything is written to it.
-    A symbolic link is followed, so that the link stays and its target is replaced.
+    A symbolic link is followed, so that the link stays and its target is replaced. Raises OSError with *path* as its
+    file's name, after which the file is as it was.
     """
-    path = os.path.realpath(path)
+    try:
+        _replace(os.path.realpath(path), content, mode)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from error
+
+
+def _replace(path: str, content: bytes, mode: int) -> None:
     directory = os.path.dirname(path)
     try:
-        existing: Optional[os.stat_result] = os.stat(path)
+        existing: os.stat_result | None = os.stat(path)
     except FileNotFoundError:
         existing = None
     descriptor, temporary = tempfile.mkstemp(prefix=".mutual-tls-", dir=directory)  # mkstemp makes it 0600

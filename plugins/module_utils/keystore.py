@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from typing import Optional
 
 from ansible_collections.mutual.tls.plugins.module_utils import files, pkcs12
 from ansible_collections.mutual.tls.plugins.module_utils.entries import (
@@ -55,11 +54,11 @@ class Store:
         """The entries: private keys first, then trusted certificates."""
         return list(self.contents.entries)
 
-    def get(self, alias: str) -> Optional[Entry]:
+    def get(self, alias: str) -> Entry | None:
         """The entry under *alias*, which Java looks up in lower case."""
         return next((entry for entry in self.contents.entries if entry.alias == alias.lower()), None)
 
-    def key_entry(self, alias: Optional[str] = None) -> PrivateKeyEntry:
+    def key_entry(self, alias: str | None = None) -> PrivateKeyEntry:
         """The private-key entry under *alias*, or the only one. Raises StoreError when there is none to choose."""
         keys = [entry for entry in self.contents.entries if isinstance(entry, PrivateKeyEntry)]
         if alias is not None:
@@ -106,7 +105,7 @@ def kind(data: bytes) -> str:
 def parse_store(data: bytes, password: str) -> Store:
     """The store in *data*. Raises StoreError, or one of its kinds, with a sentence that does not know the file's name."""
     if len(data) > MAX_BYTES:
-        raise UnsupportedStoreError(f"it has {len(data)} bytes; a keystore of more than {MAX_BYTES} is refused")
+        raise UnsupportedStoreError(f"it has more than {MAX_BYTES} bytes, so it is no keystore")
     found = kind(data)
     if found == "unknown":
         raise UnsupportedStoreError("it is no keystore of a known kind" if data else "it is empty, so no keystore")
@@ -125,9 +124,9 @@ def open_store(path: str, password: str) -> Store:
     return store
 
 
-def open_store_if_present(path: str, password: str) -> Optional[Store]:
+def open_store_if_present(path: str, password: str) -> Store | None:
     """The store in the file at *path*, or None if and only if there is no such file."""
-    data = files.read_if_present(path)
+    data = files.read_if_present(path, most=MAX_BYTES + 1)
     if data is None:
         return None
     try:
@@ -145,7 +144,7 @@ def profile(store: Store) -> str:
     return "default" if default else "other"
 
 
-def serialize_store(store: Store, password: str, *, now: Optional[float] = None) -> bytes:
+def serialize_store(store: Store, password: str, *, now: float | None = None) -> bytes:
     """The bytes of *store* under *password*; *now* (seconds since the epoch) dates new entries."""
     milliseconds = int((time.time() if now is None else now) * 1000)
     return pkcs12.write(store.contents, password, iterations=ITERATIONS, now=milliseconds)

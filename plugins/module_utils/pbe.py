@@ -11,13 +11,19 @@ from __future__ import annotations
 
 import hashlib
 import os
-from typing import NamedTuple, Optional
-
-from cryptography.hazmat.primitives import constant_time, hashes, hmac, padding
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
+from typing import NamedTuple
 
 from ansible_collections.mutual.tls.plugins.module_utils import der
+from ansible_collections.mutual.tls.plugins.module_utils.crypto import (
+    PBKDF2HMAC,
+    Cipher,
+    algorithms,
+    block_padding,
+    constant_time,
+    hashes,
+    hmac,
+    modes,
+)
 from ansible_collections.mutual.tls.plugins.module_utils.errors import PasswordError, StoreError, UnsupportedStoreError
 
 #: What Java itself refuses to exceed (sun.security.pkcs12.PKCS12KeyStore, MAX_ITERATION_COUNT).
@@ -94,7 +100,7 @@ def _aes(key: bytes, iv: bytes, ciphertext: bytes) -> bytes:
 
 def _unpad(padded: bytes, what: str) -> bytes:
     """The plaintext without its PKCS#7 padding; wrong padding is what a wrong password looks like here."""
-    unpadder = padding.PKCS7(128).unpadder()
+    unpadder = block_padding.PKCS7(128).unpadder()
     try:
         return unpadder.update(padded) + unpadder.finalize()
     except ValueError as error:
@@ -103,7 +109,7 @@ def _unpad(padded: bytes, what: str) -> bytes:
 
 def _pbkdf2(parameters: der.Element, password: str, length: int, what: str) -> tuple[bytes, str, int]:
     """The key, the name of the PRF's digest and the iterations (RFC 8018 appendix A.2; keyLength and prf are optional)."""
-    salt, count, *optional = der.children(parameters.raw, der.SEQUENCE, f"the PBKDF2 parameters of {what}")
+    salt, count, *optional = der.parts(parameters.raw, f"the PBKDF2 parameters of {what}", 2, 4)
     iterations = bounded_iterations(count, what)
     prf_scheme = "1.2.840.113549.2.7"
     for element in optional:
@@ -114,7 +120,7 @@ def _pbkdf2(parameters: der.Element, password: str, length: int, what: str) -> t
     name, algorithm = _PRFS[prf_scheme]
     octets = salt.expect(der.OCTET_STRING, f"the salt of {what}").content
     derivation = PBKDF2HMAC(algorithm=algorithm, length=length, salt=octets, iterations=iterations)
-    return derivation.derive(password.encode("utf-8")), name, iterations
+    return derivation.derive(_octets(password, "utf-8")), name, iterations
 
 
 def bounded_iterations(element: der.Element, what: str) -> int:
@@ -128,8 +134,8 @@ def bounded_iterations(element: der.Element, what: str) -> int:
 def encrypt(plaintext: bytes, password: str, iterations: int) -> tuple[bytes, bytes]:
     """The AlgorithmIdentifier, DER, and the ciphertext: PBES2, AES-256-CBC, PBKDF2 with HMAC-SHA256 and a salt of 20 bytes."""
     salt, iv = os.urandom(20), os.urandom(16)
-    key = PBKDF2HMAC(algorithm=hashes.SHA256(), length=32, salt=salt, iterations=iterations).derive(password.encode("utf-8"))
-    padder = padding.PKCS7(128).padder()
+    key = PBKDF2HMAC(algorithm=hashes.SHA256(), length=32, salt=salt, iterations=iterations).derive(_octets(password, "utf-8"))
+    padder = block_padding.PKCS7(128).padder()
     encryptor = Cipher(algorithms.AES(key), modes.CBC(iv)).encryptor()
     ciphertext = encryptor.update(padder.update(plaintext) + padder.finalize()) + encryptor.finalize()
     derivation = der.sequence(
@@ -145,7 +151,7 @@ def encrypt(plaintext: bytes, password: str, iterations: int) -> tuple[bytes, by
 def verify_mac(mac_data: der.Element, sealed: bytes, password: str) -> Mac:
     """Check the MAC over *sealed* (RFC 7292 section 4); PasswordError when it does not hold."""
     what = "the MAC"
-    digest_info, salt, *count = der.children(mac_data.raw, der.SEQUENCE, what)
+    digest_info, salt, *count = der.parts(mac_data.raw, what, 2, 3)
     algorithm, value = _pair(digest_info, what)
     scheme, _parameters = _algorithm(algorithm, what)
     if scheme not in _DIGESTS:
@@ -163,7 +169,8 @@ def make_mac(sealed: bytes, password: str, iterations: int) -> bytes:
     salt = os.urandom(20)
     value = _mac(_SHA256, sealed, password, salt, iterations)
     digest_info = der.sequence(der.sequence(der.oid(_SHA256), der.null()), der.octet_string(value))
-    return der.sequence(digest_info, der.octet_string(salt), der.integer(iterations))
+    count = [der.integer(iterations)] if iterations != 1 else []  # 1 is the DEFAULT, which DER leaves out
+    return der.sequence(digest_info, der.octet_string(salt), *count)
 
 
 def _mac(scheme: str, sealed: bytes, password: str, salt: bytes, iterations: int) -> bytes:
@@ -176,11 +183,19 @@ def _mac(scheme: str, sealed: bytes, password: str, salt: bytes, iterations: int
 
 def _derive(digest: str, block: int, password: str, salt: bytes, iterations: int) -> bytes:
     """A MAC key of the digest's own length (RFC 7292 appendix B.2, purpose 3; one round is enough for that length)."""
-    secret = password.encode("utf-16-be") + b"\0\0"
+    secret = _octets(password, "utf-16-be") + b"\0\0"
     state = bytes([3]) * block + _fill(salt, block) + _fill(secret, block)
+    fresh = hashlib.new(digest)
     for _round in range(iterations):
-        state = hashlib.new(digest, state).digest()
+        hashing = fresh.copy()  # twice as fast as a new one, and this is what opening a store takes its time for
+        hashing.update(state)
+        state = hashing.digest()
     return state
+
+
+def _octets(password: str, encoding: str) -> bytes:
+    """The password's bytes. One that is no text (half a pair of surrogates) opens nothing, and is no reason to stop here."""
+    return password.encode(encoding, "surrogatepass")
 
 
 def _fill(octets: bytes, block: int) -> bytes:
@@ -189,19 +204,15 @@ def _fill(octets: bytes, block: int) -> bytes:
     return (octets * (length // len(octets) + 1))[:length] if octets else b""
 
 
-def _algorithm(element: der.Element, what: str) -> tuple[str, Optional[der.Element]]:
+def _algorithm(element: der.Element, what: str) -> tuple[str, der.Element | None]:
     """The object identifier and the parameters of an AlgorithmIdentifier (RFC 5280 section 4.1.1.2)."""
-    parts = der.children(element.raw, der.SEQUENCE, f"an algorithm of {what}")
-    if not 1 <= len(parts) <= 2:
-        raise StoreError(f"an algorithm of {what} has {len(parts)} parts")
+    parts = der.parts(element.raw, f"an algorithm of {what}", 1, 2)
     return der.oid_value(parts[0], f"an algorithm of {what}"), parts[1] if len(parts) == 2 else None
 
 
 def _pair(element: der.Element, what: str) -> tuple[der.Element, der.Element]:
-    parts = der.children(element.raw, der.SEQUENCE, what)
-    if len(parts) != 2:
-        raise StoreError(f"{what} should have two parts and has {len(parts)}")
-    return parts[0], parts[1]
+    first, second = der.parts(element.raw, what, 2, 2)
+    return first, second
 
 
 def _unsupported(scheme: str, what: str) -> UnsupportedStoreError:

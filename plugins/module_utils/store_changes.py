@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime
 from dataclasses import replace
-from typing import Optional
 
 from ansible_collections.mutual.tls.plugins.module_utils import x509
 from ansible_collections.mutual.tls.plugins.module_utils.entries import PrivateKeyEntry, SigningKey, TrustedCertEntry
@@ -32,44 +31,53 @@ def plan_changes(wish: StoreWish, store: Store, now: datetime.datetime) -> list[
         alias = wish.identity.alias
         change = identity_change(wish.identity, next((entry for entry in facts if entry.alias == alias), None), now)
         if change is not None:
+            if change.action == "install":  # what cannot be installed must not be promised either
+                _installed(wish.identity, store)
             changes.append(change)
     return changes + trust_changes(wish, facts)
 
 
 def carry_out(wish: StoreWish, changes: list[StoreChange], store: Store, now: datetime.datetime) -> tuple[Store, list[StoreChange]]:
     """The store after *changes*, and the changes with the fingerprints that came of them."""
-    certificates = {trusted.alias: trusted.certificate for trusted in wish.trusted}
+    certificates = {trusted.alias: trusted.certificate for trusted in wish.trusted if trusted.certificate is not None}
     done = []
     for change in changes:
-        if change.action in ("create", "replace", "renew", "install"):
-            assert wish.identity is not None, "only a wished identity changes"
+        if wish.identity is not None and change.alias == wish.identity.alias:
             entry = _identity(wish.identity, change.action, store, now)
             store = store.put(entry)
             change = replace(change, after=x509.sha256(entry.chain[0]))
         elif change.action == "distrust":
             store = store.remove(change.alias)
         else:
-            certificate = certificates[change.alias]
-            assert certificate is not None, "a certificate to trust is a certificate"
-            store = store.put(TrustedCertEntry(change.alias, certificate))
+            store = store.put(TrustedCertEntry(change.alias, certificates[change.alias]))
         done.append(change)
     return store, done
 
 
 def _identity(wish: IdentityWish, action: str, store: Store, now: datetime.datetime) -> PrivateKeyEntry:
     """The identity's entry after *action*; its date is that of the key."""
+    if action == "install":
+        return _installed(wish, store)
     old = store.get(wish.alias)
-    created: Optional[int] = int(now.timestamp() * 1000)
-    if isinstance(old, PrivateKeyEntry) and action in ("renew", "install"):
-        key, created = old.private_key(), old.created
+    if isinstance(old, PrivateKeyEntry) and action == "renew":
+        key, pkcs8, created, attributes = old.private_key(), old.pkcs8, old.created, old.attributes
     else:
         key = x509.generate_key(wish.key_type, key_size=wish.key_size, curve=wish.curve)
-    if action == "install":
-        return PrivateKeyEntry(wish.alias, x509.to_pkcs8(key), _ordered_chain(wish, key), created)
+        pkcs8, created, attributes = x509.to_pkcs8(key), int(now.timestamp() * 1000), ()
     subject = x509.parse_name(wish.distinguished_name)
     names = x509.parse_alternative_names(wish.subject_alt_name or ())
+    if isinstance(old, PrivateKeyEntry) and old.chain and action == "renew":  # what nobody wished otherwise stays as it is
+        leaf = x509.load_certificate(old.chain[0])
+        subject = leaf.subject if wish.subject is None else subject
+        names = x509.alternative_names(leaf) if wish.subject_alt_name is None else names
     certificate = x509.self_signed(key, subject, names, now=now, valid_for=wish.valid_for)
-    return PrivateKeyEntry(wish.alias, x509.to_pkcs8(key), (certificate,), created)
+    return PrivateKeyEntry(wish.alias, pkcs8, (certificate,), created, attributes)
+
+
+def _installed(wish: IdentityWish, store: Store) -> PrivateKeyEntry:
+    """The identity's entry with the chain handed in. Raises TrustError when that chain is not for its key."""
+    old = store.key_entry(wish.alias)
+    return replace(old, chain=_ordered_chain(wish, old.private_key()))
 
 
 def _ordered_chain(wish: IdentityWish, key: SigningKey) -> tuple[bytes, ...]:

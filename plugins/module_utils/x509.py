@@ -14,14 +14,22 @@ import datetime
 import hashlib
 import ipaddress
 import re
-from typing import Any, Optional, Sequence, Union
+from collections.abc import Sequence
+from typing import Any
 
-from cryptography import x509
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-
+from ansible_collections.mutual.tls.plugins.module_utils.crypto import (
+    ExtendedKeyUsageOID,
+    InvalidSignature,
+    NameOID,
+    UnsupportedAlgorithm,
+    ec,
+    ed25519,
+    hashes,
+    rsa,
+    serialization,
+    signature_padding,
+    x509,
+)
 from ansible_collections.mutual.tls.plugins.module_utils.entries import SigningKey
 from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError, TrustError
 
@@ -41,8 +49,13 @@ _NAME_ATTRIBUTES = {
     "SERIALNUMBER": NameOID.SERIAL_NUMBER,
 }
 _ATTRIBUTE_NAMES = {oid: name for name, oid in _NAME_ATTRIBUTES.items()}
-_DURATION = re.compile(r"(\d+)([smhdw])")
+#: One attribute of a name: its kind, its value with escapes, and what separates it from the next.
+_ATTRIBUTE = re.compile(r"[ \n]*([A-Za-z]+)[ \n]*=[ \n]*((?:[^\\,]|\\[0-9A-Fa-f]{2}|\\[^0-9A-Fa-f])+?)[ \n]*(,|\Z)", re.DOTALL)
+_DURATION = re.compile(r"([0-9]+)([smhdw])")
+_LONGEST = datetime.timedelta(days=36500)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+#: What the package raises for a certificate that it cannot read. Not all of them are kinds of ValueError.
+_UNREADABLE = (ValueError, UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
 _PROOF_CONTEXT = b"mutual.tls possession\0"
 
 
@@ -50,7 +63,15 @@ def parse_duration(text: str, option: str) -> datetime.timedelta:
     """A time such as ``30d``, ``12h`` or ``1w2d``; *option* names it in the error."""
     if not text or _DURATION.sub("", text):
         raise InputError(f"'{option}' is {text!r}; a time is written like 30d, 12h or 1w2d.")
-    return datetime.timedelta(**{_UNITS[unit]: int(number) for number, unit in _DURATION.findall(text)})
+    try:
+        duration = sum(
+            (datetime.timedelta(**{_UNITS[unit]: int(number)}) for number, unit in _DURATION.findall(text)), datetime.timedelta()
+        )
+    except (OverflowError, ValueError):  # more days, or more digits, than Python counts
+        duration = datetime.timedelta.max
+    if duration > _LONGEST:
+        raise InputError(f"'{option}' is {text!r}; {_LONGEST.days}d is the longest time.")
+    return duration
 
 
 def parse_name(text: str, option: str = "subject") -> x509.Name:
@@ -59,27 +80,44 @@ def parse_name(text: str, option: str = "subject") -> x509.Name:
     The encoded order is the reverse, root first, as the RFC (section 2.1) has it and as keytool does.
     """
     attributes = []
-    for part in re.split(r"(?<!\\),", text):
-        key, separator, value = part.strip().partition("=")
-        if not separator or key.upper() not in _NAME_ATTRIBUTES or not value:
+    position, separator = 0, ","
+    while separator:
+        match = _ATTRIBUTE.match(text, position)
+        if match is None or match.group(1).upper() not in _NAME_ATTRIBUTES:
             raise InputError(f"'{option}' is {text!r}; a name is written like CN=ec1,OU=Unit,O=Company with {', '.join(_NAME_ATTRIBUTES)}.")
         try:
-            attributes.append(x509.NameAttribute(_NAME_ATTRIBUTES[key.upper()], re.sub(r"\\(.)", r"\1", value)))
+            attributes.append(x509.NameAttribute(_NAME_ATTRIBUTES[match.group(1).upper()], _unescaped(match.group(2))))
         except ValueError as error:
             raise InputError(f"'{option}' is {text!r}: {error}.") from error
+        position, separator = match.end(), match.group(3)
     return x509.Name(reversed(attributes))
 
 
 def format_name(name: x509.Name) -> str:
     """The name as RFC 4514 writes it, the most specific part first."""
     return ",".join(
-        f"{_ATTRIBUTE_NAMES.get(attribute.oid, attribute.oid.dotted_string)}={re.sub(r'([,+<>;=])', _escape, str(attribute.value))}"
+        f"{_ATTRIBUTE_NAMES.get(attribute.oid, attribute.oid.dotted_string)}={escaped(str(attribute.value))}"
         for attribute in reversed(list(name))
     )
 
 
+def escaped(value: str) -> str:
+    """An attribute's value as it stands in a name (RFC 4514 section 2.4)."""
+    return re.sub(r'[,+<>;="\\]|^[# ]| \Z|[\x00-\x1f\x7f]', _escape, value)
+
+
 def _escape(match: re.Match[str]) -> str:
-    return "\\" + match.group(1)
+    character = match.group(0)
+    return "\\" + (character if character.isprintable() else f"{ord(character):02X}")
+
+
+def _unescaped(value: str) -> str:
+    """The value that is written so; pairs of hexadecimal digits are the bytes of its UTF-8."""
+
+    def plain(match: re.Match[str]) -> str:
+        return match.group(2) or bytes.fromhex(match.group(1).replace("\\", "")).decode("utf-8")
+
+    return re.sub(r"((?:\\[0-9A-Fa-f]{2})+)|\\(.)", plain, value, flags=re.DOTALL)
 
 
 def parse_alternative_names(names: Sequence[str]) -> list[x509.GeneralName]:
@@ -97,7 +135,9 @@ def parse_alternative_names(names: Sequence[str]) -> list[x509.GeneralName]:
             else:
                 raise ValueError("the kinds are DNS, IP and email")
         except ValueError as error:
-            raise InputError(f"'subject_alt_name' has {name!r}: {error}. A name is written like DNS:ec1.example.test or IP:192.0.2.7.") from error
+            raise InputError(
+                f"'subject_alt_name' has {name!r}: {error}. A name is written like DNS:ec1.example.test or IP:192.0.2.7."
+            ) from error
     return result
 
 
@@ -112,20 +152,27 @@ def format_alternative_name(name: x509.GeneralName) -> str:
     return f"other:{type(name).__name__}"
 
 
+def check_key(key_type: str, *, key_size: int, curve: str) -> None:
+    """Refuse a kind of key that generate_key() does not make."""
+    if key_type not in ("RSA", "EC", "Ed25519"):
+        raise InputError(f"'key_type' is {key_type!r}; RSA, EC and Ed25519 are made.")
+    if key_type == "RSA" and not 2048 <= key_size <= 8192:
+        raise InputError(f"'key_size' is {key_size}; RSA keys of 2048 to 8192 bits are made.")
+    if key_type == "EC" and curve not in CURVES:
+        raise InputError(f"'curve' is {curve!r}; {', '.join(CURVES)} are the curves that are made.")
+
+
 def generate_key(key_type: str, *, key_size: int = 2048, curve: str = "secp256r1") -> SigningKey:
     """A new private key; *key_size* (bits) counts for RSA, *curve* for EC."""
+    check_key(key_type, key_size=key_size, curve=curve)
     if key_type == "RSA":
-        if not 2048 <= key_size <= 8192:
-            raise InputError(f"'key_size' is {key_size}; RSA keys of 2048 to 8192 bits are made.")
         return rsa.generate_private_key(public_exponent=65537, key_size=key_size)
     if key_type == "EC":
         return ec.generate_private_key(CURVES[curve]())
-    if key_type == "Ed25519":
-        return ed25519.Ed25519PrivateKey.generate()
-    raise InputError(f"'key_type' is {key_type!r}; RSA, EC and Ed25519 are made.")
+    return ed25519.Ed25519PrivateKey.generate()
 
 
-def _digest(key: SigningKey) -> Optional[Union[hashes.SHA256, hashes.SHA384]]:
+def _digest(key: SigningKey) -> hashes.SHA256 | hashes.SHA384 | None:
     """What a certificate or request is signed with: SHA-384 for the larger curves, none beside Ed25519's own."""
     if isinstance(key, ed25519.Ed25519PrivateKey):
         return None
@@ -184,7 +231,7 @@ def load_certificate(der: bytes) -> x509.Certificate:
     """The certificate in *der*. Raises TrustError when it is none."""
     try:
         return x509.load_der_x509_certificate(der)
-    except ValueError as error:
+    except _UNREADABLE as error:
         raise TrustError(f"a certificate cannot be read: {error}") from error
 
 
@@ -197,6 +244,17 @@ def pem_to_der(text: str, what: str) -> list[bytes]:
         raise InputError(f"{what} is not a PEM certificate: {error}.") from error
     if not certificates:
         raise InputError(f"{what} holds no PEM certificate (-----BEGIN CERTIFICATE-----).")
+    return certificates
+
+
+def readable_certificates(text: str, what: str) -> list[bytes]:
+    """The certificates (DER) in a PEM text, of which each can be described; *what* names the text in the error."""
+    certificates = pem_to_der(text, what)
+    for certificate in certificates:
+        try:
+            describe(certificate)
+        except TrustError as error:
+            raise InputError(f"{what} holds what is no certificate: {error}.") from error
     return certificates
 
 
@@ -228,12 +286,19 @@ def not_after(certificate: x509.Certificate) -> datetime.datetime:
 
 def timestamp(moment: datetime.datetime) -> str:
     """A moment as ISO 8601 in UTC, to the second."""
-    return moment.astimezone(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.astimezone(datetime.timezone.utc).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def describe(der: bytes) -> dict[str, Any]:
-    """What a certificate says: names, dates, fingerprint, key, usages, and its PEM text."""
+    """What a certificate says: names, dates, fingerprint, key, usages, and its PEM text. Raises TrustError when it cannot be read."""
     certificate = load_certificate(der)
+    try:
+        return _describe(der, certificate)
+    except _UNREADABLE as error:
+        raise TrustError(f"a certificate cannot be read: {error}") from error
+
+
+def _describe(der: bytes, certificate: x509.Certificate) -> dict[str, Any]:
     constraints = _extension(certificate, x509.BasicConstraints)
     names = _extension(certificate, x509.SubjectAlternativeName)
     extended = _extension(certificate, x509.ExtendedKeyUsage)
@@ -247,7 +312,7 @@ def describe(der: bytes) -> dict[str, Any]:
         "subject_alt_name": sorted(format_alternative_name(name) for name in names) if names else [],
         "is_ca": bool(constraints and constraints.ca),
         "extended_key_usage": sorted(usage.dotted_string for usage in extended) if extended else None,
-        **describe_key(certificate.public_key()),
+        **describe_key(_public_key(certificate)),
         "pem": der_to_pem(der),
     }
 
@@ -257,8 +322,11 @@ def _extension(certificate: x509.Certificate, kind: Any) -> Any:
         return certificate.extensions.get_extension_for_class(kind).value
     except x509.ExtensionNotFound:
         return None
-    except ValueError as error:
-        raise TrustError(f"the extensions of the certificate '{format_name(certificate.subject)}' cannot be read: {error}") from error
+
+
+def alternative_names(certificate: x509.Certificate) -> list[x509.GeneralName]:
+    """The subject alternative names of a certificate that can be described."""
+    return list(_extension(certificate, x509.SubjectAlternativeName) or ())
 
 
 def describe_key(key: Any) -> dict[str, Any]:
@@ -274,7 +342,14 @@ def describe_key(key: Any) -> dict[str, Any]:
 
 def public_key_of(certificate: bytes) -> bytes:
     """SubjectPublicKeyInfo (DER) of a certificate."""
-    return _public_bytes(load_certificate(certificate).public_key())
+    return _public_bytes(_public_key(load_certificate(certificate)))
+
+
+def _public_key(certificate: x509.Certificate) -> Any:
+    try:
+        return certificate.public_key()
+    except _UNREADABLE as error:
+        raise TrustError(f"the key of a certificate cannot be read: {error}") from error
 
 
 def certifies(certificate: bytes, key: SigningKey) -> bool:
@@ -296,7 +371,7 @@ def prove_possession(key: SigningKey, name: str, certificate: bytes) -> str:
     """A signature (base64) that shows that the member *name* holds the key of *certificate* (DER)."""
     statement = _statement(name, certificate)
     if isinstance(key, rsa.RSAPrivateKey):
-        signature = key.sign(statement, padding.PKCS1v15(), hashes.SHA256())
+        signature = key.sign(statement, signature_padding.PKCS1v15(), hashes.SHA256())
     elif isinstance(key, ec.EllipticCurvePrivateKey):
         signature = key.sign(statement, ec.ECDSA(hashes.SHA256()))
     else:
@@ -307,11 +382,11 @@ def prove_possession(key: SigningKey, name: str, certificate: bytes) -> str:
 def check_possession(proof: str, name: str, certificate: bytes) -> None:
     """Raise TrustError unless *proof* was made by the member *name* with the key of *certificate* (DER)."""
     statement = _statement(name, certificate)
-    public: Any = load_certificate(certificate).public_key()
+    public = _public_key(load_certificate(certificate))
     try:
         signature = base64.b64decode(proof, validate=True)
         if isinstance(public, rsa.RSAPublicKey):
-            public.verify(signature, statement, padding.PKCS1v15(), hashes.SHA256())
+            public.verify(signature, statement, signature_padding.PKCS1v15(), hashes.SHA256())
         elif isinstance(public, ec.EllipticCurvePublicKey):
             public.verify(signature, statement, ec.ECDSA(hashes.SHA256()))
         elif isinstance(public, ed25519.Ed25519PublicKey):

@@ -42,7 +42,8 @@ options:
     type: str
     required: true
   old_password:
-    description: What opens the store until now. When O(password) does not open it and this does, everything is protected anew under O(password).
+    description:
+      - What opens the store until now. When O(password) does not open it and this does, everything is protected anew under O(password).
     type: str
   format:
     description: The format of the store's file. An existing file's format is found from its bytes.
@@ -159,7 +160,8 @@ trusted:
   returned: success
   type: dict
 changes:
-  description: What changed, or would change in check mode, each with C(entry), C(action), C(reason), and fingerprints C(before) and C(after).
+  description:
+    - What changed, or would change in check mode, each with C(entry), C(action), C(reason), and fingerprints C(before) and C(after).
   returned: success
   type: list
   elements: dict
@@ -185,16 +187,16 @@ backup_file:
 import base64
 import datetime
 import os
-from typing import Any, Optional
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.mutual.tls.plugins.module_utils import files, keystore, options, store_changes, x509
 from ansible_collections.mutual.tls.plugins.module_utils.edge import run
 from ansible_collections.mutual.tls.plugins.module_utils.entries import PrivateKeyEntry
-from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError, PasswordError
+from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError, PasswordError, StoreError
 from ansible_collections.mutual.tls.plugins.module_utils.facts import store_facts
-from ansible_collections.mutual.tls.plugins.module_utils.plan.store import IdentityWish, StoreChange, StoreWish, TrustWish
+from ansible_collections.mutual.tls.plugins.module_utils.plan.store import IdentityWish, StoreChange, StoreWish, TrustWish, check_alias
 
 
 def argument_spec() -> dict[str, Any]:
@@ -229,23 +231,25 @@ def wish(params: dict[str, Any]) -> StoreWish:
     """What the options ask of the store."""
     trusted = []
     for item in params["trusted"]:
-        certificate: Optional[bytes] = None
+        certificate: bytes | None = None
         if item["state"] == "present":
-            certificates = x509.pem_to_der(item["cert_content"], f"'cert_content' of the alias '{item['alias']}'")
+            certificates = x509.readable_certificates(item["cert_content"], f"'cert_content' of the alias '{item['alias']}'")
             if len(certificates) != 1:
-                raise InputError(f"'cert_content' of the alias '{item['alias']}' holds {len(certificates)} certificates; one is trusted under one alias.")
+                raise InputError(
+                    f"'cert_content' of the alias '{item['alias']}' holds {len(certificates)} certificates; one is trusted under one alias."
+                )
             certificate = certificates[0]
-            x509.load_certificate(certificate)
-        trusted.append(TrustWish(item["alias"].lower(), certificate, item["state"] == "present"))
+        trusted.append(TrustWish(item["alias"].lower(), certificate))
     aliases = [item.alias for item in trusted]
     for alias in aliases:
-        if not alias or aliases.count(alias) > 1:
+        check_alias(alias, "trusted.alias")
+        if aliases.count(alias) > 1:
             raise InputError(f"'trusted' names the alias '{alias}' {aliases.count(alias)} times; Java does not tell upper from lower case.")
     identity = IdentityWish.from_options(params["identity"]) if params["identity"] else None
     return StoreWish(identity, tuple(trusted), params["purge_trusted"])
 
 
-def open_existing(params: dict[str, Any]) -> tuple[Optional[keystore.Store], bool]:
+def open_existing(params: dict[str, Any]) -> tuple[keystore.Store | None, bool]:
     """The store as it is, and whether it is still under the old password."""
     path, password, old_password = params["path"], params["password"], params["old_password"]
     try:
@@ -253,7 +257,13 @@ def open_existing(params: dict[str, Any]) -> tuple[Optional[keystore.Store], boo
     except PasswordError:
         if old_password is None:
             raise
+    try:
         return keystore.open_store_if_present(path, old_password), True
+    except PasswordError as error:
+        raise PasswordError(
+            f"The keystore {path} cannot be read: neither 'password' nor 'old_password' opens it, or it was damaged. It was left as it is.",
+            path=path,
+        ) from error
 
 
 def manage(module: AnsibleModule) -> dict[str, Any]:
@@ -287,19 +297,22 @@ def manage(module: AnsibleModule) -> dict[str, Any]:
     return {**result, **report(params, wished, existing, changes), "diff": diff(path, changes)}
 
 
-def copy(params: dict[str, Any], existing: Optional[keystore.Store]) -> tuple[keystore.Store, list[StoreChange], bytes]:
+def copy(params: dict[str, Any], existing: keystore.Store | None) -> tuple[keystore.Store, list[StoreChange], bytes]:
     """The store that was handed in, and the change when the file has other bytes."""
     try:
         data = base64.b64decode(params["copy_content"], validate=True)
     except ValueError as error:
         raise InputError(f"'copy_content' is not base64: {error}.") from error
-    store = keystore.parse_store(data, params["password"])
+    try:
+        store = keystore.parse_store(data, params["password"])
+    except StoreError as error:
+        raise type(error)(f"'copy_content' cannot be read: {error}.") from error
     if existing is not None and files.read_if_present(params["path"]) == data:
         return store, [], data
     return store, [StoreChange("*", "copy", "the file differs from the keystore handed in")], data
 
 
-def remove(module: AnsibleModule, existing: Optional[keystore.Store]) -> dict[str, Any]:
+def remove(module: AnsibleModule, existing: keystore.Store | None) -> dict[str, Any]:
     """Remove the file; its password was shown to be right before."""
     path = module.params["path"]
     changes = [StoreChange("*", "remove", "state is absent")] if existing is not None else []
@@ -315,10 +328,12 @@ def check_directory(path: str) -> None:
     """Say it in a sentence when the file's directory is not there."""
     directory = os.path.dirname(os.path.realpath(path))
     if not os.path.isdir(directory):
-        raise InputError(f"The directory {directory} of the keystore does not exist; make it first, owned by the product's user.", path=path)
+        raise InputError(
+            f"The directory {directory} of the keystore does not exist; make it first, owned by the product's user.", path=path
+        )
 
 
-def report(params: dict[str, Any], wished: StoreWish, store: Optional[keystore.Store], changes: list[StoreChange]) -> dict[str, Any]:
+def report(params: dict[str, Any], wished: StoreWish, store: keystore.Store | None, changes: list[StoreChange]) -> dict[str, Any]:
     """What the module returns of the store."""
     facts = store_facts(params["path"], store)
     result: dict[str, Any] = {
@@ -338,18 +353,23 @@ def report(params: dict[str, Any], wished: StoreWish, store: Optional[keystore.S
         result["identity"] = {name: public.get(name) for name in ("alias", "sha256", "subject", "not_after", "chain_pem")}
         if params["identity"]["csr"]:
             leaf = x509.load_certificate(entry.chain[0])
-            names = x509.parse_alternative_names(params["identity"]["subject_alt_name"] or ())
+            wished_names = params["identity"]["subject_alt_name"]
+            names = x509.alternative_names(leaf) if wished_names is None else x509.parse_alternative_names(wished_names)
             result["identity"]["csr"] = x509.signing_request(key, leaf.subject, names)
         if params["member"]:
             result["proof"] = x509.prove_possession(key, params["member"], entry.chain[0])
     return result
 
 
+#: What a change that has no fingerprint leads to; a certificate that is still to be made has none.
+WITHOUT_FINGERPRINT = {"*": "the whole store"}
+
+
 def diff(path: str, changes: list[StoreChange]) -> dict[str, str]:
     """The entries that change, before and after: fingerprints and reasons, never contents."""
     before = "".join(f"{change.alias}: {change.before}\n" for change in changes if change.before)
     after = "".join(
-        f"{change.alias}: {change.after or 'a new certificate'} ({change.action}: {change.reason})\n"
+        f"{change.alias}: {change.after or WITHOUT_FINGERPRINT.get(change.alias, 'a new certificate')} ({change.action}: {change.reason})\n"
         for change in changes
         if change.action not in ("distrust", "remove")
     )

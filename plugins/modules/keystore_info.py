@@ -31,8 +31,8 @@ options:
     required: true
   return_content:
     description:
-      - Return the file itself in base64, for O(mutual.tls.keystore#module:copy_content). It holds private keys, encrypted under O(password), so give the
-        task C(no_log).
+      - Return the file itself in base64, for O(mutual.tls.keystore#module:copy_content). It holds private keys, encrypted under
+        O(password), so give the task C(no_log).
     type: bool
     default: false
 seealso:

@@ -153,7 +153,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 store:
-  description: The facts of the keystore, as M(mutual.tls.keystore_info) returns them.
+  description: The facts of the keystore, as M(mutual.tls.keystore_info) returns them, and C(under_old_password).
   returned: success
   type: dict
 proof:
@@ -186,7 +186,7 @@ clock:
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Optional
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -259,13 +259,13 @@ def collect(params: dict[str, Any]) -> dict[str, Any]:
     keystore.check_password(params["keystore"]["password"], "keystore.password")
     if params["identity"]:
         IdentityWish.from_options(params["identity"])  # a wish that cannot be carried out is refused before anything is touched
-    store = open_store(params["keystore"])
+    store, under_old_password = open_store(params["keystore"])
     with ThreadPoolExecutor(max_workers=16) as pool:
         seen = pool.map(lambda item: observe(item, params["timeout"]), params["observe"])
         own = pool.map(lambda item: look_at(item, params["timeout"]), params["endpoints"])
         result = {
             "changed": False,
-            "store": store_facts(params["keystore"]["path"], store),
+            "store": {**store_facts(params["keystore"]["path"], store), "under_old_password": under_old_password},
             "proof": prove(params, store),
             "identity_wish": params["identity"],
             "settings": read_settings(params["settings"]) if params["settings"] else None,
@@ -276,17 +276,17 @@ def collect(params: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-def open_store(option: dict[str, Any]) -> Optional[keystore.Store]:
-    """The store, under its password or the one before."""
+def open_store(option: dict[str, Any]) -> tuple[keystore.Store | None, bool]:
+    """The store, and whether only the password before the present one opens it."""
     try:
-        return keystore.open_store_if_present(option["path"], option["password"])
+        return keystore.open_store_if_present(option["path"], option["password"]), False
     except PasswordError:
         if option["old_password"] is None:
             raise
-        return keystore.open_store_if_present(option["path"], option["old_password"])
+        return keystore.open_store_if_present(option["path"], option["old_password"]), True
 
 
-def prove(params: dict[str, Any], store: Optional[keystore.Store]) -> Optional[str]:
+def prove(params: dict[str, Any], store: keystore.Store | None) -> str | None:
     """The proof that this host holds the key that the member presents."""
     entry = store.get(params["key_alias"]) if store is not None else None
     if not isinstance(entry, PrivateKeyEntry) or not entry.chain:

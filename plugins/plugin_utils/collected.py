@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ansible.errors import AnsibleActionFail
 
+from ansible_collections.mutual.tls.plugins.module_utils import crypto
 from ansible_collections.mutual.tls.plugins.module_utils.errors import MtlsError
 from ansible_collections.mutual.tls.plugins.module_utils.plan.build import setting_values
 from ansible_collections.mutual.tls.plugins.module_utils.plan.measured import Facts, read_facts
@@ -19,6 +21,7 @@ def system_from(option: Mapping[str, Any]) -> System:
     """The system that mutual.tls.members returned."""
     wishes = {name: option[name] for name in ("trust_model", "client_auth", "revoked", "purge_trusted")}
     try:
+        crypto.require()
         return read_system(option["inventory"], Adapter.from_dict(option["adapter"]), **wishes)
     except MtlsError as error:
         raise AnsibleActionFail(str(error)) from error
@@ -44,6 +47,8 @@ def gather(
         result = variables.get(collected) or {}
         if result.get("unreachable"):
             facts[name] = read_facts(None, failure=str(result.get("msg", "no answer")).strip())
+        elif result.get("failed"):
+            facts[name] = read_facts(None, fault=str(result.get("msg", "no reason given")).strip())
         elif not result.get("store"):
             facts[name] = read_facts(None)
         else:
@@ -54,9 +59,10 @@ def gather(
 
 
 def _with_stores(collected: Mapping[str, Any], results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The newest of what was seen of the keystore: results of an earlier play may still be there."""
     data = dict(collected)
     for result in results:
-        if result.get("store"):
+        if result.get("store") and (result["store"]["modified"] or 0) >= (data["store"]["modified"] or 0):
             data["store"] = result["store"]
             data["proof"] = result.get("proof") or data.get("proof")
     return data

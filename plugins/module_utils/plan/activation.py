@@ -9,8 +9,8 @@ certificate, or that lets in whom it should refuse has not loaded it; so a run t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Mapping, Optional
 
 from ansible_collections.mutual.tls.plugins.module_utils.plan.measured import EndpointFacts, Facts
 from ansible_collections.mutual.tls.plugins.module_utils.plan.system import Endpoint, Member, System
@@ -31,32 +31,50 @@ def activation(system: System, facts: Mapping[str, Facts], causes: Mapping[str, 
 
     When a platform restarts, everything that runs for it does: its processes start before those that connect to it.
     """
+    # Processes of a tier that the product does not start are somebody else's to restart.
+    processes = [
+        (member, endpoint)
+        for member in system.members.values()
+        if facts[member.name].reached and not member.revoked
+        for endpoint in member.endpoints
+        if endpoint.tier in system.adapter.start_order
+    ]
+    views = _views(system, facts)
     restarts = []
-    for member in system.members.values():
-        if facts[member.name].reached and not member.revoked:
-            for endpoint in member.endpoints:
-                reason = _reason(system, member, endpoint, facts, causes.get(member.name))
-                if reason is not None:
-                    restarts.append(Restart(member.name, endpoint.name, endpoint.tier, reason))
-    last_started = system.adapter.start_order[0]
-    platforms = [restart for restart in restarts if restart.tier == last_started]
+    for member, endpoint in processes:
+        reason = _reason(system, member, endpoint, facts[member.name], views, causes.get(member.name))
+        if reason is not None:
+            restarts.append(Restart(member.name, endpoint.name, endpoint.tier, reason))
+    platforms = [restart for restart in restarts if restart.tier == system.adapter.start_order[0]]
     if platforms:
         due = {(restart.member, restart.process) for restart in restarts}
         restarts.extend(
             Restart(member.name, endpoint.name, endpoint.tier, f"'{platforms[0].member}' restarts, and this runs for it")
-            for member in system.members.values()
-            if facts[member.name].reached and not member.revoked
-            for endpoint in member.endpoints
+            for member, endpoint in processes
             if (member.name, endpoint.name) not in due
         )
     return restarts
 
 
+def _views(system: System, facts: Mapping[str, Facts]) -> Mapping[tuple[str, str], Mapping[str, str]]:
+    """(server, endpoint) -> observer -> what it saw there: of the observers that the server treats as clients from outside."""
+    views: dict[tuple[str, str], dict[str, str]] = {}
+    for observer in system.members.values():
+        for (server, endpoint), seen in facts[observer.name].observed.items():
+            if server in system.members and system.is_outside(observer.address, system.members[server].address):
+                views.setdefault((server, endpoint), {})[observer.name] = seen
+    return views
+
+
 def _reason(
-    system: System, member: Member, endpoint: Endpoint, facts: Mapping[str, Facts], cause: Optional[str]
-) -> Optional[str]:
+    system: System,
+    member: Member,
+    endpoint: Endpoint,
+    measured: Facts,
+    views: Mapping[tuple[str, str], Mapping[str, str]],
+    cause: str | None,
+) -> str | None:
     """Why the process must be restarted; the first reason that holds."""
-    measured = facts[member.name]
     if cause is not None:
         return cause
     if measured.settings is not None and measured.settings.changed:
@@ -64,10 +82,10 @@ def _reason(
     found = measured.endpoints.get(endpoint.name)
     if endpoint.port is None or found is None:
         return None
-    return _unloaded(system, member, measured, found) or _lax(system, member, endpoint, facts)
+    return _unloaded(system, member, measured, found) or _lax(system, views.get((member.name, endpoint.name), {}))
 
 
-def _unloaded(system: System, member: Member, measured: Facts, found: EndpointFacts) -> Optional[str]:
+def _unloaded(system: System, member: Member, measured: Facts, found: EndpointFacts) -> str | None:
     """Why the listening process has not loaded the member's keystore."""
     if not found.listening:
         return "it is not running"
@@ -84,14 +102,11 @@ def _unloaded(system: System, member: Member, measured: Facts, found: EndpointFa
     return None
 
 
-def _lax(system: System, member: Member, endpoint: Endpoint, facts: Mapping[str, Facts]) -> Optional[str]:
+def _lax(system: System, views: Mapping[str, str]) -> str | None:
     """Whether others saw the process let in, or refuse, clients without certificate against the wish."""
     wished = "required" if system.client_auth == "required" else "not_required"
-    for observer in system.members.values():
-        if system.adapter.exempts_local_clients and observer.address == member.address:
-            continue
-        seen = facts[observer.name].observed.get((member.name, endpoint.name))
-        if seen is not None and seen != wished:
-            verb = "lets in" if wished == "required" else "refuses"
-            return f"it {verb} clients without a certificate, as '{observer.name}' saw"
+    verb = "lets in" if wished == "required" else "refuses"
+    for observer, seen in views.items():
+        if seen != wished:
+            return f"it {verb} clients without a certificate, as '{observer}' saw"
     return None

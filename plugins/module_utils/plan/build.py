@@ -9,16 +9,25 @@ read, check mode and the exit code all come from this one object.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Iterator, Mapping, Optional
+from typing import Any
 
 from ansible_collections.mutual.tls.plugins.module_utils import settings, x509
 from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError
 from ansible_collections.mutual.tls.plugins.module_utils.plan.activation import Restart, activation
 from ansible_collections.mutual.tls.plugins.module_utils.plan.measured import Facts, StoreFacts
 from ansible_collections.mutual.tls.plugins.module_utils.plan.proof import Verdict, prove
-from ansible_collections.mutual.tls.plugins.module_utils.plan.store import StoreChange, TrustWish, identity_change, trust_changes
+from ansible_collections.mutual.tls.plugins.module_utils.plan.store import (
+    EntryFacts,
+    StoreChange,
+    StoreWish,
+    TrustWish,
+    identity_change,
+    trust_changes,
+)
 from ansible_collections.mutual.tls.plugins.module_utils.plan.stores import Stores, check_certificates, store_wishes
 from ansible_collections.mutual.tls.plugins.module_utils.plan.system import Member, System
 
@@ -43,6 +52,8 @@ class Plan:
     changes: list[Change] = field(default_factory=list)
     #: Members whose identity changes.
     identities: list[str] = field(default_factory=list)
+    #: Members whose store is still under the previous password.
+    reprotect: list[str] = field(default_factory=list)
     #: Member -> the member whose keystore it is to hold a copy of.
     copies: dict[str, str] = field(default_factory=dict)
     #: Member -> what its store is to trust and to trust no more; only where that changes something.
@@ -69,6 +80,7 @@ class Plan:
             "state": self.state,
             "changes": [dict(vars(change)) for change in self.changes],
             "identities": self.identities,
+            "reprotect": self.reprotect,
             "copies": self.copies,
             "trust": {member: [_trust_option(wish) for wish in wishes] for member, wishes in self.trust.items()},
             "settings": self.settings,
@@ -93,18 +105,26 @@ def build(system: System, facts: Mapping[str, Facts], now: datetime.datetime, *,
         if measured.failure is not None:
             text = f"'{name}' was not reached: {measured.failure}"
             (plan.faults if unreachable == "stop" and not system.members[name].revoked else plan.notes).append(text)
+        if measured.fault is not None:
+            plan.faults.append(f"'{name}' could not be measured: {measured.fault}")
     plan.faults.extend(check_certificates(system, facts))
     if plan.faults:
         return plan
     stores = store_wishes(system, facts)
-    for member in system.members.values():
-        if facts[member.name].reached and not member.revoked:
-            try:
-                _plan_store(plan, system, member, facts, stores, now)
-                _plan_settings(plan, system, member, facts[member.name])
-            except InputError as error:
-                plan.faults.append(f"'{member.name}': {error}")
+    managed = [member for member in system.members.values() if facts[member.name].reached and not member.revoked]
+    new_identities: dict[str, StoreChange] = {}
+    for member in managed:
+        with _collected_faults(plan, member):
+            change = _new_identity(facts[member.name], stores.wishes.get(member.name), now)
+            if change is not None:
+                new_identities[member.name] = change
+    plan.identities = list(new_identities)
+    for member in managed:
+        with _collected_faults(plan, member):
+            _plan_store(plan, system, member, facts, stores, new_identities)
+            _plan_settings(plan, system, member, facts[member.name])
     _plan_copies(plan, system, facts)
+    _check_shared_key(plan, system, facts, new_identities)
     plan.notes.extend(_unmanaged(system, facts, stores))
     plan.verdicts = list(prove(system, facts, stores, plan.identities, now))
     plan.restarts = activation(system, facts, _causes(plan))
@@ -112,39 +132,53 @@ def build(system: System, facts: Mapping[str, Facts], now: datetime.datetime, *,
     return plan
 
 
+@contextlib.contextmanager
+def _collected_faults(plan: Plan, member: Member) -> Iterator[None]:
+    """A wish of one member that cannot be carried out stops the run, once the others were looked at too."""
+    try:
+        yield
+    except InputError as error:
+        plan.faults.append(f"'{member.name}': {error}")
+
+
+def _new_identity(measured: Facts, wish: StoreWish | None, now: datetime.datetime) -> StoreChange | None:
+    """What becomes of the identity that the member makes for itself."""
+    if wish is None or wish.identity is None:
+        return None
+    return identity_change(wish.identity, measured.store.entry(wish.identity.alias) if measured.store is not None else None, now)
+
+
 def _plan_store(
-    plan: Plan, system: System, member: Member, facts: Mapping[str, Facts], stores: Stores, now: datetime.datetime
+    plan: Plan, system: System, member: Member, facts: Mapping[str, Facts], stores: Stores, new_identities: Mapping[str, StoreChange]
 ) -> None:
-    """What changes in the member's own store."""
+    """What changes in the member's own store, with what follows in this run from the identities that others get."""
     wish = stores.wishes.get(member.name)
     if wish is None:
         return
     store = facts[member.name].store
-    entries = store.entries if store is not None else ()
-    changes: list[StoreChange] = []
-    if wish.identity is not None:
-        change = identity_change(wish.identity, store.entry(wish.identity.alias) if store is not None else None, now)
-        if change is not None:
-            changes.append(change)
-            plan.identities.append(member.name)
-    trusted = trust_changes(wish, entries)
+    if store is not None and store.under_old_password:
+        plan.reprotect.append(member.name)
+        plan.changes.append(Change(member.name, "keystore", "*", "protect_anew", "it is still under the previous password"))
+    trusted = trust_changes(wish, store.entries if store is not None else ())
     if trusted:
         plan.trust[member.name] = wish.trusted
+    changes = [new_identities[member.name]] if member.name in new_identities else []
     changes.extend(trusted)
     plan.changes.extend(Change(member.name, "keystore", change.alias, change.action, change.reason) for change in changes)
-    for partner in stores.awaited[member.name]:
-        if facts[partner].reached:
-            alias = system.members[partner].alias
-            plan.changes.append(Change(member.name, "keystore", alias, "trust", f"'{partner}' gets an identity in this run"))
-        else:
-            plan.notes.append(f"'{member.name}' does not trust '{partner}' yet, which was not reached and has no certificate here")
+    named = {change.alias for change in changes}
+    for partner in system.partners(member):
+        awaited = partner.name in stores.awaited[member.name]
+        if partner.name in new_identities and partner.alias not in named and not system.holds_copy(partner):
+            action, what = ("trust", "an identity") if awaited else ("replace_trusted", "a new certificate")
+            plan.changes.append(Change(member.name, "keystore", partner.alias, action, f"'{partner.name}' gets {what} in this run"))
+        elif awaited and not facts[partner.name].reached:
+            plan.notes.append(f"'{member.name}' does not trust '{partner.name}' yet, which was not reached and has no certificate here")
 
 
 def _plan_settings(plan: Plan, system: System, member: Member, measured: Facts) -> None:
     """What changes in the product's settings for the member."""
-    if member.kind not in system.adapter.settings_kinds or measured.settings is None:
+    if member.kind not in system.adapter.settings_kinds or measured.settings is None or measured.store is None:
         return
-    assert measured.store is not None, "a member with settings has a store"
     desired = setting_values(system, member, measured.store.path)
     changes = settings.plan(settings.Desired(values=desired), measured.settings.values)
     reasons = {change.name: change.reason for change in changes} | dict(measured.settings.secret_changes)
@@ -170,11 +204,12 @@ def _plan_copies(plan: Plan, system: System, facts: Mapping[str, Facts]) -> None
         return
     source = system.shared_source().name
     original = facts[source].store
+    changes = any(change.member == source and change.what == "keystore" for change in plan.changes)
     for member in holders:
         held = facts[member.name].store
         if held is None:
             continue
-        if any(change.member == source and change.what == "keystore" for change in plan.changes):
+        if changes:
             reason = f"the keystore of '{source}' changes"
         elif original is None:
             continue
@@ -186,13 +221,39 @@ def _plan_copies(plan: Plan, system: System, facts: Mapping[str, Facts]) -> None
         plan.changes.append(Change(member.name, "keystore", "*", "copy", reason))
 
 
+def _check_shared_key(plan: Plan, system: System, facts: Mapping[str, Facts], new_identities: Mapping[str, StoreChange]) -> None:
+    """With the trust model ``shared`` a revoked member has what all the others have, until a new key is made."""
+    holders = [member for member in system.members.values() if member.revoked and system.holds_copy(member)]
+    source = system.shared_source()
+    original = facts[source.name].store
+    identity = original.identity(source.alias) if original is not None else None
+    if not holders or identity is None or (source.name in new_identities and new_identities[source.name].action == "replace"):
+        return
+    for member in holders:
+        held = facts[member.name].store
+        if not facts[member.name].reached:
+            plan.notes.append(
+                f"'{member.name}' is revoked and was not reached; what it holds of the shared key works until mtls_generation is raised"
+            )
+        elif held is not None and any(entry.type == "private_key" and _same_key(entry, identity) for entry in held.entries):
+            plan.faults.append(
+                f"'{member.name}' is in mtls_revoked and holds the key that all members share (sha256 {identity.sha256}), so it "
+                "would still be let in: raise mtls_generation, and the others get a new key"
+            )
+
+
+def _same_key(entry: EntryFacts, other: EntryFacts) -> bool:
+    keys = [x509.public_key_of(x509.pem_to_der(each.pem, each.alias)[0]) for each in (entry, other) if each.pem]
+    return len(keys) == 2 and keys[0] == keys[1]
+
+
 def _unmanaged(system: System, facts: Mapping[str, Facts], stores: Stores) -> Iterator[str]:
-    """Trusted certificates that the inventory does not explain: each is somebody who is let in."""
+    """Trusted certificates that no link explains: each is somebody who is let in."""
     if system.purge_trusted:
         return
     for name, wish in stores.wishes.items():
-        store: Optional[StoreFacts] = facts[name].store
-        known = {trusted.alias for trusted in wish.trusted} | {member.alias for member in system.members.values()}
+        store: StoreFacts | None = facts[name].store
+        known = {trusted.alias for trusted in wish.trusted}
         aliases = [entry.alias for entry in store.entries if entry.type == "trusted_cert" and entry.alias not in known] if store else []
         if aliases:
             yield f"'{name}' trusts certificates that the inventory does not name, and they are kept: {', '.join(aliases)}"

@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Iterator, Mapping
+from typing import Any
 
 from ansible_collections.mutual.tls.plugins.module_utils.plan.measured import Facts
 from ansible_collections.mutual.tls.plugins.module_utils.plan.system import Link, Member, System
@@ -54,7 +55,7 @@ def matrix(system: System, facts: Mapping[str, Facts]) -> Matrix:
     """The handshakes that show what *system* does, as far as its members were reached."""
     probes: list[PlannedProbe] = []
     notes: list[str] = []
-    faults: list[str] = []
+    from_outside: dict[tuple[str, str], Link] = {}
     for link in system.links():
         if not facts[link.client].reached:
             notes.append(f"{link.name} is not tried: '{link.client}' was not reached")
@@ -62,52 +63,54 @@ def matrix(system: System, facts: Mapping[str, Facts]) -> Matrix:
             notes.append(f"{link.name} is not tried: '{link.server}' was not reached")
         else:
             probes.append(PlannedProbe(link.client, link, "keystore", "accepted"))
-    outsiders = "refused" if system.client_auth == "required" else "accepted"
-    for server in system.members.values():
-        if server.revoked or not facts[server.name].reached:
-            continue
-        for endpoint in server.endpoints:
-            if endpoint.port is None:
-                continue
-            links = [link for link in _links_to(system, server, endpoint.name) if _is_outside(system, link) and facts[link.client].reached]
-            if links:
-                probes.extend(PlannedProbe(links[0].client, links[0], present, outsiders) for present in ("nothing", "stranger"))
-            else:
-                faults.append(
-                    f"nobody outside of the host of '{server.name}' can show whom {server.address}:{endpoint.port} refuses: "
-                    "it needs a reachable member on another host that connects to it (one of the kind 'client' will do)"
-                )
+            if _is_outside(system, link):
+                from_outside.setdefault((link.server, link.endpoint), link)
+    expect = "refused" if system.client_auth == "required" else "accepted"
+    probes.extend(PlannedProbe(link.client, link, present, expect) for link in from_outside.values() for present in ("nothing", "stranger"))
     for member in system.members.values():
         if member.revoked:
             _probe_revoked(system, facts, member, probes, notes)
-    return Matrix(tuple(probes), tuple(notes), tuple(faults))
-
-
-def _links_to(system: System, server: Member, endpoint: str) -> Iterator[Link]:
-    for client in system.members.values():
-        if not client.revoked:
-            yield from (link for link in system.links_between(client, server) if link.endpoint == endpoint)
+    return Matrix(tuple(probes), tuple(notes), tuple(_unseen(system, facts, from_outside)))
 
 
 def _is_outside(system: System, link: Link) -> bool:
-    """Whether the server treats the link's client as one from outside."""
-    return not system.adapter.exempts_local_clients or system.members[link.client].address != link.address
+    return system.is_outside(system.members[link.client].address, link.address)
 
 
-def _probe_revoked(
-    system: System, facts: Mapping[str, Facts], member: Member, probes: list[PlannedProbe], notes: list[str]
-) -> None:
+def _unseen(system: System, facts: Mapping[str, Facts], from_outside: Mapping[tuple[str, str], Link]) -> Iterator[str]:
+    """Endpoints that are to refuse clients and that nobody can try from outside, a sentence each."""
+    if system.client_auth != "required":
+        return
+    for server in system.members.values():
+        if server.revoked or not facts[server.name].reached or not system.is_served(server.kind):
+            continue
+        for endpoint in server.endpoints:
+            if endpoint.port is not None and (server.name, endpoint.name) not in from_outside:
+                yield (
+                    f"nobody outside of the host of '{server.name}' can show whom {server.address}:{endpoint.port} refuses: "
+                    "it needs a reachable member on another host that connects to it (one of the kind 'client' will do)"
+                )
+
+
+def _probe_revoked(system: System, facts: Mapping[str, Facts], member: Member, probes: list[PlannedProbe], notes: list[str]) -> None:
     """A revoked member must be refused wherever it was let in."""
     store = facts[member.name].store
     if not facts[member.name].reached:
         notes.append(f"'{member.name}' is revoked and was not reached, so nobody saw it refused")
         return
-    if store is None or store.identity(member.alias) is None:
+    if store is None or store.identity(system.key_alias(member)) is None:
         notes.append(f"'{member.name}' is revoked and has no identity that could be refused")
         return
     expect = "refused" if system.client_auth == "required" else "accepted"
-    for server in system.members.values():
-        if not server.revoked and facts[server.name].reached:
-            for link in system.links_between(member, server):
-                if _is_outside(system, link):
-                    probes.append(PlannedProbe(member.name, link, "keystore", expect))
+    trusted = {entry.sha256 for entry in store.entries}
+    for link in system.links_from(member):
+        server = system.members[link.server]
+        if not facts[link.server].reached or not _is_outside(system, link):
+            continue
+        held = facts[link.server].store
+        served = held.identity(system.key_alias(server)) if held is not None else None
+        if served is not None and served.sha256 in trusted:
+            probes.append(PlannedProbe(member.name, link, "keystore", expect))
+        else:
+            # Its store is no longer kept: it would hang up itself, and show nothing about whom the server refuses.
+            notes.append(f"{link.name} is not tried: '{member.name}' is revoked, and does not trust what '{link.server}' presents now")

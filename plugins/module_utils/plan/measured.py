@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Mapping, Optional
+from typing import Any
 
 from ansible_collections.mutual.tls.plugins.module_utils.plan.store import EntryFacts, IdentityWish
 
@@ -17,25 +19,32 @@ class StoreFacts:
 
     path: str
     present: bool
-    sha256: Optional[str] = None
+    sha256: str | None = None
     #: When the file was last written, seconds since the epoch by its host's clock.
-    modified: Optional[float] = None
+    modified: float | None = None
     entries: tuple[EntryFacts, ...] = ()
+    #: Whether only the password before the present one opens it.
+    under_old_password: bool = False
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> StoreFacts:
         """The facts as keystore and member_info return them."""
         entries = tuple(EntryFacts.from_dict(entry) for entry in data["entries"])
-        return cls(data["path"], data["present"], data["sha256"], data["modified"], entries)
+        old = bool(data.get("under_old_password", False))
+        return cls(data["path"], data["present"], data["sha256"], data["modified"], entries, old)
 
-    def entry(self, alias: str) -> Optional[EntryFacts]:
+    def entry(self, alias: str) -> EntryFacts | None:
         """The entry under *alias*."""
-        return next((entry for entry in self.entries if entry.alias == alias), None)
+        return self._by_alias.get(alias)
 
-    def identity(self, alias: str) -> Optional[EntryFacts]:
+    def identity(self, alias: str) -> EntryFacts | None:
         """The private key with a certificate under *alias*."""
         entry = self.entry(alias)
         return entry if entry is not None and entry.type == "private_key" and entry.sha256 is not None else None
+
+    @functools.cached_property
+    def _by_alias(self) -> Mapping[str, EntryFacts]:
+        return {entry.alias: entry for entry in self.entries}
 
 
 @dataclass(frozen=True)
@@ -56,9 +65,9 @@ class EndpointFacts:
 
     listening: bool
     tls: bool = False
-    served_sha256: Optional[str] = None
+    served_sha256: str | None = None
     #: When its process started, seconds since the epoch by its host's clock; None when it cannot be seen.
-    started: Optional[float] = None
+    started: float | None = None
 
 
 @dataclass(frozen=True)
@@ -66,21 +75,23 @@ class Facts:
     """What was measured of one member; *reached* is False when its host did not answer, or is outside of ``--limit``."""
 
     reached: bool
-    identity_wish: Optional[IdentityWish] = None
-    store: Optional[StoreFacts] = None
-    proof: Optional[str] = None
-    settings: Optional[SettingsFacts] = None
+    identity_wish: IdentityWish | None = None
+    store: StoreFacts | None = None
+    proof: str | None = None
+    settings: SettingsFacts | None = None
     endpoints: Mapping[str, EndpointFacts] = field(default_factory=dict)
     #: (server, endpoint) -> whether that endpoint lets in a client without certificate: ``required`` or ``not_required``.
     observed: Mapping[tuple[str, str], str] = field(default_factory=dict)
     #: Why the host was not reached.
-    failure: Optional[str] = None
+    failure: str | None = None
+    #: Why the host, which was reached, could not be measured.
+    fault: str | None = None
 
 
-def read_facts(data: Optional[Mapping[str, Any]], *, failure: Optional[str] = None) -> Facts:
+def read_facts(data: Mapping[str, Any] | None, *, failure: str | None = None, fault: str | None = None) -> Facts:
     """The facts in what member_info returned; None when there is nothing of this member."""
     if data is None:
-        return Facts(reached=False, failure=failure)
+        return Facts(reached=False, failure=failure, fault=fault)
     wish = data.get("identity_wish")
     settings = data.get("settings")
     return Facts(
@@ -93,9 +104,7 @@ def read_facts(data: Optional[Mapping[str, Any]], *, failure: Optional[str] = No
             item["name"]: EndpointFacts(item["listening"], item["tls"], item["served_sha256"], item["started"])
             for item in data.get("endpoints", ())
         },
-        observed={
-            (item["server"], item["endpoint"]): item["asks"] for item in data.get("observed", ()) if item.get("asks") is not None
-        },
+        observed={(item["server"], item["endpoint"]): item["asks"] for item in data.get("observed", ()) if item.get("asks") is not None},
     )
 
 

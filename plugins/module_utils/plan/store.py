@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import datetime
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Iterator, Optional, Sequence
+from typing import Any
 
 from ansible_collections.mutual.tls.plugins.module_utils import x509
 from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError
@@ -21,7 +22,7 @@ from ansible_collections.mutual.tls.plugins.module_utils.errors import InputErro
 #: ``full_idempotence`` also replaces what cannot be read; nothing here ever does.
 REGENERATE = ("never", "fail", "partial_idempotence", "always")
 
-_GENERATION = re.compile(r"(?:^|,)OU=generation (\d+)(?:,|$)")
+_GENERATION = re.compile(r"(?:^|,)OU=generation ([0-9]{1,9})(?:,|$)")
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,8 @@ class IdentityWish:
     """The key and certificate that a store should hold for its owner."""
 
     alias: str
-    subject: Optional[str] = None
-    subject_alt_name: Optional[tuple[str, ...]] = None
+    subject: str | None = None
+    subject_alt_name: tuple[str, ...] | None = None
     key_type: str = "RSA"
     key_size: int = 2048
     curve: str = "secp256r1"
@@ -56,7 +57,7 @@ class IdentityWish:
             renew_before=x509.parse_duration(options["renew_before"], "renew_before"),
             generation=options["generation"],
             regenerate=options["regenerate"],
-            chain=tuple(x509.pem_to_der(options["certificate_content"], "'certificate_content'"))
+            chain=tuple(x509.readable_certificates(options["certificate_content"], "'certificate_content'"))
             if options.get("certificate_content")
             else (),
         )
@@ -65,6 +66,8 @@ class IdentityWish:
                 f"'renew_before' ({options['renew_before']}) is not shorter than 'valid_for' ({options['valid_for']}): "
                 "every run would make a new certificate."
             )
+        check_alias(wish.alias, "identity.alias")
+        x509.check_key(wish.key_type, key_size=wish.key_size, curve=wish.curve)
         x509.parse_name(wish.distinguished_name)
         x509.parse_alternative_names(wish.subject_alt_name or ())
         return wish
@@ -72,7 +75,7 @@ class IdentityWish:
     @property
     def distinguished_name(self) -> str:
         """The subject of a new certificate. The generation is part of it from the second on: a new generation has a new name."""
-        subject = self.subject or f"CN={self.alias}"
+        subject = self.subject or f"CN={x509.escaped(self.alias)}"
         return subject if self.generation == 1 else f"{subject},OU=generation {self.generation}"
 
 
@@ -81,17 +84,21 @@ class TrustWish:
     """A certificate that a store should, or should not, hold as trusted."""
 
     alias: str
-    #: Certificate, DER; None when only the alias counts (``state: absent``).
-    certificate: Optional[bytes] = None
-    present: bool = True
+    #: Certificate, DER; None when nothing is to be trusted under the alias.
+    certificate: bytes | None = None
     reason: str = ""
+
+    @property
+    def present(self) -> bool:
+        """Whether the certificate is to be trusted; else whatever is under the alias is not."""
+        return self.certificate is not None
 
 
 @dataclass(frozen=True)
 class StoreWish:
     """What one keystore should hold."""
 
-    identity: Optional[IdentityWish] = None
+    identity: IdentityWish | None = None
     trusted: tuple[TrustWish, ...] = ()
     #: Whether trusted certificates that nobody named are removed.
     purge_trusted: bool = False
@@ -103,18 +110,20 @@ class EntryFacts:
 
     alias: str
     type: str
-    sha256: Optional[str]
-    subject: Optional[str] = None
-    issuer: Optional[str] = None
+    sha256: str | None
+    subject: str | None = None
+    issuer: str | None = None
     subject_alt_name: tuple[str, ...] = ()
-    not_before: Optional[str] = None
-    not_after: Optional[str] = None
-    key_type: Optional[str] = None
-    key_size: Optional[int] = None
-    curve: Optional[str] = None
+    not_before: str | None = None
+    not_after: str | None = None
+    key_type: str | None = None
+    key_size: int | None = None
+    curve: str | None = None
     is_ca: bool = False
     chain_sha256: tuple[str, ...] = ()
-    pem: Optional[str] = None
+    pem: str | None = None
+    #: Why nothing can be said of the entry, if so.
+    unreadable: str | None = None
 
     @classmethod
     def from_dict(cls, facts: dict[str, Any]) -> EntryFacts:
@@ -144,25 +153,36 @@ class StoreChange:
     #: ``create`` or ``replace`` a key, ``renew`` or ``install`` its certificate, ``trust``, ``replace_trusted`` or ``distrust``.
     action: str
     reason: str
-    before: Optional[str] = None
-    after: Optional[str] = None
+    before: str | None = None
+    after: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The change as modules return it."""
         return {"entry": self.alias, "action": self.action, "reason": self.reason, "before": self.before, "after": self.after}
 
 
-def identity_change(wish: IdentityWish, entry: Optional[EntryFacts], now: datetime.datetime) -> Optional[StoreChange]:
+def identity_change(wish: IdentityWish, entry: EntryFacts | None, now: datetime.datetime) -> StoreChange | None:
     """What must become of the identity, for the gravest of the reasons; None when it is as wished."""
     if entry is None:
+        if wish.chain:
+            raise InputError(
+                f"There is no private key under the alias '{wish.alias}' that certificate_content could belong to: "
+                "have the key made first, and its request (csr: true) signed."
+            )
         return StoreChange(wish.alias, "create", "there is no private key under this alias")
     if entry.type != "private_key":
         raise InputError(f"The alias '{wish.alias}' is a trusted certificate in this store; an identity needs an alias of its own.")
+    if entry.unreadable and wish.regenerate != "always":
+        raise InputError(
+            f"The entry under the alias '{wish.alias}' cannot be read ({entry.unreadable}) and is not replaced unasked: "
+            "set regenerate to 'always' once if its key may be lost."
+        )
     for reason in _reasons_to_replace(wish, entry):
         return StoreChange(wish.alias, "replace", reason, entry.sha256)
     if wish.chain:
         wished = {x509.sha256(certificate) for certificate in wish.chain}
-        if wished == set(entry.chain_sha256):
+        # Java, and so the facts, lengthens a chain by issuers that are in the store for other reasons, such as trusted ones.
+        if wished == set(entry.chain_sha256[: len(wished)]):
             return None
         return StoreChange(wish.alias, "install", "the certificate chain handed in differs from the one in the store", entry.sha256)
     for reason in _reasons_to_renew(wish, entry, now):
@@ -222,6 +242,10 @@ def trust_changes(wish: StoreWish, entries: Sequence[EntryFacts]) -> list[StoreC
     changes = []
     for trusted in wish.trusted:
         entry = found.get(trusted.alias)
+        if wish.identity is not None and trusted.alias == wish.identity.alias:
+            raise InputError(
+                f"The alias '{trusted.alias}' is wished for the identity and for a trusted certificate; each needs one of its own."
+            )
         if entry is not None and entry.type == "private_key":
             raise InputError(f"The alias '{trusted.alias}' is a private key in this store; a trusted certificate cannot take its place.")
         change = _trust_change(trusted, entry)
@@ -237,18 +261,23 @@ def trust_changes(wish: StoreWish, entries: Sequence[EntryFacts]) -> list[StoreC
     return changes
 
 
-def _trust_change(trusted: TrustWish, entry: Optional[EntryFacts]) -> Optional[StoreChange]:
-    if not trusted.present:
+def _trust_change(trusted: TrustWish, entry: EntryFacts | None) -> StoreChange | None:
+    if trusted.certificate is None:
         if entry is None:
             return None
         return StoreChange(trusted.alias, "distrust", trusted.reason or "it is to be absent", entry.sha256)
-    assert trusted.certificate is not None, "a certificate to trust is a certificate"
     wished = x509.sha256(trusted.certificate)
     if entry is None:
         return StoreChange(trusted.alias, "trust", trusted.reason or "it is not in the store", None, wished)
     if entry.sha256 != wished:
         return StoreChange(trusted.alias, "replace_trusted", "another certificate is under this alias", entry.sha256, wished)
     return None
+
+
+def check_alias(alias: str, option: str) -> None:
+    """Refuse an alias that no store can hold, or that nobody could name."""
+    if not alias.strip() or not alias.isprintable():
+        raise InputError(f"'{option}' is {alias!r}; an alias is a text of at least one printable character.")
 
 
 def parse_timestamp(text: str) -> datetime.datetime:

@@ -9,13 +9,16 @@ inventory gives that member, never under a name that its host says of itself.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from typing import Iterator, Mapping, Optional
+
+from cryptography import x509 as crypto_x509
 
 from ansible_collections.mutual.tls.plugins.module_utils import x509
 from ansible_collections.mutual.tls.plugins.module_utils.errors import TrustError
 from ansible_collections.mutual.tls.plugins.module_utils.plan.measured import Facts
-from ansible_collections.mutual.tls.plugins.module_utils.plan.store import StoreWish, TrustWish
+from ansible_collections.mutual.tls.plugins.module_utils.plan.store import EntryFacts, StoreWish, TrustWish
 from ansible_collections.mutual.tls.plugins.module_utils.plan.system import Member, System
 
 
@@ -30,32 +33,59 @@ class Stores:
 
 def check_certificates(system: System, facts: Mapping[str, Facts]) -> Iterator[str]:
     """Faults of the certificates that members present, a sentence each: no such certificate may enter a store."""
-    holders: dict[str, list[str]] = {}
+    # By key: whoever holds it can present any certificate that was made for it.
+    holders: dict[bytes, dict[str, str]] = {}
     for member in system.members.values():
         certificate = _leaf(member, facts)
         if certificate is None or system.holds_copy(member):
             continue
-        if member.revoked:
-            if _possesses(member, certificate, facts):
-                holders.setdefault(x509.sha256(certificate), []).append(member.name)
+        if member.revoked and not _possesses(member, certificate, facts):
             continue
-        measured = facts[member.name]
-        entry = measured.store.identity(member.alias) if measured.store else None
-        assert entry is not None, "a leaf comes from an identity"
-        holders.setdefault(x509.sha256(certificate), []).append(member.name)
-        if entry.is_ca:
-            yield (
-                f"the certificate of '{member.name}' ({entry.subject}, sha256 {entry.sha256}) is a CA (CA:TRUE): trusting it would let "
-                f"that host make identities for all others. Give '{member.name}' an end-entity certificate"
-            )
-        try:
-            x509.check_possession(measured.proof or "", member.name, certificate)
-        except TrustError as error:
-            yield f"{error} ({entry.subject}, sha256 {entry.sha256})"
-    for sha256, names in holders.items():
-        if len(names) > 1:
-            hosts = " and ".join(f"'{name}'" for name in names)
-            yield f"{hosts} present the same certificate (sha256 {sha256}); with mtls_trust_model pairwise each has a key of its own"
+        found = [] if member.revoked else list(_certificate_faults(member, certificate, facts[member.name].proof))
+        yield from found
+        if not found:
+            holders.setdefault(x509.public_key_of(certificate), {})[member.name] = x509.sha256(certificate)
+    for presented in holders.values():
+        if len(presented) > 1:
+            hosts = " and ".join(f"'{name}'" for name in presented)
+            model = f"with mtls_trust_model {system.trust_model} each has a key of its own"
+            yield f"{hosts} hold the same key (certificate sha256 {' and '.join(sorted(set(presented.values())))}); {model}"
+
+
+def _certificate_faults(member: Member, certificate: bytes, proof: str | None) -> Iterator[str]:
+    """Why nobody may trust what *member* presents. Judged from the certificate: what its host says of it is no evidence."""
+    try:
+        described = x509.describe(certificate)
+    except TrustError as error:
+        yield f"the certificate of '{member.name}' (sha256 {x509.sha256(certificate)}) cannot be judged: {error}"
+        return
+    authority = _authority(certificate)
+    if authority is not None:
+        yield (
+            f"the certificate of '{member.name}' ({described['subject']}, sha256 {described['sha256']}) is a CA ({authority}): trusting it "
+            f"would let that host make identities for all others. Give '{member.name}' an end-entity certificate"
+        )
+    try:
+        x509.check_possession(proof or "", member.name, certificate)
+    except TrustError as error:
+        yield f"{error} ({described['subject']}, sha256 {described['sha256']})"
+
+
+def _authority(certificate: bytes) -> str | None:
+    """What makes verifiers take the certificate for a CA's; None when nothing does.
+
+    CA:TRUE is not all: for want of basic constraints OpenSSL (X509_check_ca) goes by keyCertSign, and takes each self-signed
+    certificate of version 1.
+    """
+    parsed = x509.load_certificate(certificate)
+    if parsed.version == crypto_x509.Version.v1:
+        return "version 1, without basic constraints"
+    with contextlib.suppress(crypto_x509.ExtensionNotFound):
+        return "CA:TRUE" if parsed.extensions.get_extension_for_class(crypto_x509.BasicConstraints).value.ca else None
+    with contextlib.suppress(crypto_x509.ExtensionNotFound):
+        usage = parsed.extensions.get_extension_for_class(crypto_x509.KeyUsage).value
+        return "keyCertSign, without basic constraints" if usage.key_cert_sign else None
+    return None
 
 
 def _possesses(member: Member, certificate: bytes, facts: Mapping[str, Facts]) -> bool:
@@ -67,7 +97,7 @@ def _possesses(member: Member, certificate: bytes, facts: Mapping[str, Facts]) -
     return True
 
 
-def _leaf(member: Member, facts: Mapping[str, Facts]) -> Optional[bytes]:
+def _leaf(member: Member, facts: Mapping[str, Facts]) -> bytes | None:
     """The certificate that *member* presents, DER; None when it was not reached or has none."""
     store = facts[member.name].store
     entry = store.identity(member.alias) if store is not None else None
@@ -78,11 +108,14 @@ def store_wishes(system: System, facts: Mapping[str, Facts]) -> Stores:
     """What the store of each reached member should hold. Revoked members, and holders of a copy, have no wish of their own."""
     wishes: dict[str, StoreWish] = {}
     awaited: dict[str, tuple[str, ...]] = {}
+    revoked = list(_revoked_certificates(system, facts))
+    active = {member.alias for member in system.members.values() if not member.revoked}
     for member in system.members.values():
         measured = facts[member.name]
         if measured.reached and not member.revoked and not system.holds_copy(member):
             trusted, missing = _trusted(system, member, facts)
-            wishes[member.name] = StoreWish(measured.identity_wish, (*trusted, *_distrusted(system, member, facts)), system.purge_trusted)
+            distrusted = _distrusted(measured.store.entries if measured.store is not None else (), revoked, active)
+            wishes[member.name] = StoreWish(measured.identity_wish, (*trusted, *distrusted), system.purge_trusted)
             awaited[member.name] = tuple(missing)
     return Stores(wishes, awaited)
 
@@ -92,7 +125,7 @@ def _trusted(system: System, member: Member, facts: Mapping[str, Facts]) -> tupl
     trusted, missing = [], []
     store = facts[member.name].store
     for partner in system.partners(member):
-        if partner.revoked or system.holds_copy(partner):
+        if system.holds_copy(partner):
             continue
         certificate = _leaf(partner, facts)
         if certificate is not None:
@@ -107,23 +140,28 @@ def _trusted(system: System, member: Member, facts: Mapping[str, Facts]) -> tupl
     return trusted, missing
 
 
-def _distrusted(system: System, member: Member, facts: Mapping[str, Facts]) -> Iterator[TrustWish]:
+def _revoked_certificates(system: System, facts: Mapping[str, Facts]) -> Iterator[tuple[str, str, str | None]]:
+    """For each name in mtls_revoked its alias, and the fingerprint of the certificate that its host presents.
+
+    That counts only if the host holds the key: or a revoked host could have others thrown out.
+    """
+    for name in system.revoked:
+        member = system.members.get(name)
+        if member is None:
+            yield name, name.lower(), None
+            continue
+        certificate = _leaf(member, facts)
+        held = certificate is not None and _possesses(member, certificate, facts)
+        yield name, member.alias, x509.sha256(certificate) if certificate is not None and held else None
+
+
+def _distrusted(entries: Sequence[EntryFacts], revoked: Iterable[tuple[str, str, str | None]], active: Set[str]) -> Iterator[TrustWish]:
     """Every alias under which a revoked member's certificate is trusted: its own, and any other with the same fingerprint.
 
-    What its host presents counts only if it holds the key, and never against another member: or a revoked host could have
-    others thrown out.
+    But for the aliases of *active* members: what is under them is replaced by those members' own certificates.
     """
-    store = facts[member.name].store
-    entries = store.entries if store is not None else ()
-    others = {other.alias for other in system.members.values() if not other.revoked}
-    for name in system.revoked:
-        revoked = system.members.get(name)
-        alias = revoked.alias if revoked is not None else name.lower()
-        certificate = _leaf(revoked, facts) if revoked is not None else None
-        if revoked is not None and certificate is not None and not _possesses(revoked, certificate, facts):
-            certificate = None
-        named = [entry for entry in entries if entry.alias == alias]
-        fingerprints = {entry.sha256 for entry in named} | ({x509.sha256(certificate)} if certificate is not None else set())
+    for name, alias, presented in revoked:
+        fingerprints = {entry.sha256 for entry in entries if entry.alias == alias} | {presented} - {None}
         aliases = {entry.alias for entry in entries if entry.type == "trusted_cert" and entry.sha256 in fingerprints}
-        for found in sorted((aliases | {alias}) - others):
-            yield TrustWish(found, present=False, reason=f"'{name}' is in mtls_revoked")
+        for found in sorted((aliases | {alias}) - active):
+            yield TrustWish(found, reason=f"'{name}' is in mtls_revoked")

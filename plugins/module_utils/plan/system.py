@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Iterator, Mapping, Optional, Sequence
+from typing import Any
 
 from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError
 
@@ -56,7 +58,7 @@ class Endpoint:
     """A process that a member runs, and where it listens; without a port it is started and stopped but not probed."""
 
     name: str
-    port: Optional[int]
+    port: int | None
     tier: str
 
 
@@ -70,7 +72,7 @@ class Member:
     address: str
     endpoints: tuple[Endpoint, ...] = ()
     #: The local address that its connections come from; None leaves it to the operating system.
-    source_address: Optional[str] = None
+    source_address: str | None = None
     revoked: bool = False
 
 
@@ -104,35 +106,58 @@ class System:
 
     def links(self) -> Iterator[Link]:
         """Every link, in the inventory's order of servers, then clients. Revoked members have none."""
-        active = [member for member in self.members.values() if not member.revoked]
-        for server in active:
-            for client in active:
-                yield from self.links_between(client, server)
+        for server in self.members.values():
+            if not server.revoked:
+                for client in self._others(server, self._clients_of(server.kind)):
+                    yield from self._links_between(client, server)
 
-    def links_between(self, client: Member, server: Member) -> Iterator[Link]:
-        """The links from *client* to *server*, one for each of the server's endpoints with a port."""
-        if client.name == server.name:
-            return
-        if any(client.kind in clients and server.kind == kind for clients, kind in self.adapter.links):
-            for endpoint in server.endpoints:
-                if endpoint.port is not None:
-                    yield Link(client.name, server.name, endpoint.name, server.address, endpoint.port)
+    def links_from(self, client: Member) -> Iterator[Link]:
+        """The links of *client*, or those that it would have if it were not revoked."""
+        for server in self._others(client, self._servers_of(client.kind)):
+            yield from self._links_between(client, server)
 
     def partners(self, member: Member) -> list[Member]:
-        """The members that *member* connects to or that connect to it, in the inventory's order."""
+        """The members that *member* connects to or that connect to it, in the inventory's order, but for revoked ones."""
+        return self._others(member, self._clients_of(member.kind) | self._servers_of(member.kind))
 
-        def linked(client: str, server: str) -> bool:
-            return any(client in clients and server == kind for clients, kind in self.adapter.links)
+    def is_served(self, kind: str) -> bool:
+        """Whether the product has links to members of the kind."""
+        return bool(self._clients_of(kind))
 
-        return [
-            other
-            for other in self.members.values()
-            if other.name != member.name and (linked(member.kind, other.kind) or linked(other.kind, member.kind))
-        ]
+    def _clients_of(self, kind: str) -> set[str]:
+        return {client for clients, server in self.adapter.links if server == kind for client in clients}
+
+    def _servers_of(self, kind: str) -> set[str]:
+        return {server for clients, server in self.adapter.links if kind in clients}
+
+    def _others(self, member: Member, kinds: Iterable[str]) -> list[Member]:
+        """The other members of these kinds that are not revoked, in the inventory's order."""
+        found = sorted(place for kind in kinds for place in self._active.get(kind, {}).items())
+        return [other for _place, other in found if other.name != member.name]
+
+    @functools.cached_property
+    def _active(self) -> Mapping[str, Mapping[int, Member]]:
+        """The members that are not revoked, by kind and by place in the inventory: finding links takes as long as there are links."""
+        active: dict[str, dict[int, Member]] = {}
+        for place, member in enumerate(self.members.values()):
+            if not member.revoked:
+                active.setdefault(member.kind, {})[place] = member
+        return active
+
+    @staticmethod
+    def _links_between(client: Member, server: Member) -> Iterator[Link]:
+        """One link for each of the server's endpoints with a port."""
+        for endpoint in server.endpoints:
+            if endpoint.port is not None:
+                yield Link(client.name, server.name, endpoint.name, server.address, endpoint.port)
+
+    def is_outside(self, client_address: str, server_address: str) -> bool:
+        """Whether a server treats a client at that address as one from outside of its host."""
+        return not self.adapter.exempts_local_clients or client_address != server_address
 
     def shared_source(self) -> Member:
-        """The member whose keystore all others copy in the trust model ``shared``: the first platform."""
-        return next(member for member in self.members.values() if member.kind == "platform")
+        """The member whose keystore all others copy in the trust model ``shared``: the first platform that is not revoked."""
+        return next(iter(self._active["platform"].values()))
 
     def holds_copy(self, member: Member) -> bool:
         """Whether *member* holds a copy of another's keystore; people and their desktops always have keys of their own."""
@@ -161,57 +186,107 @@ def read_system(
         faults.append(f"mtls_trust_model is '{trust_model}'; for {adapter.name} it is one of: {', '.join(adapter.trust_models)}")
     if client_auth not in adapter.client_auth:
         faults.append(f"mtls_client_auth is '{client_auth}'; for {adapter.name} it is one of: {', '.join(adapter.client_auth)}")
-    members = {}
     for name, variables in inventory.items():
-        try:
-            members[name] = _member(name, variables, name in revoked)
-        except InputError as error:
-            faults.append(str(error))
-    faults.extend(_collisions(members))
-    if not any(member.kind == "platform" and not member.revoked for member in members.values()):
-        faults.append("no member has mtls_kind 'platform'; the system needs at least one that is not revoked")
+        faults.extend(f"host '{name}': {fault}" for fault in _member_faults(name, variables, adapter))
+    faults.extend(_alias_faults({name: _alias(name, variables) for name, variables in inventory.items()}, revoked))
+    platforms = [name for name, variables in inventory.items() if variables.get("mtls_kind") == "platform"]
+    if not platforms:
+        faults.append("no member has mtls_kind 'platform'; the system needs at least one")
+    elif set(platforms) <= set(revoked):
+        named = ", ".join(f"'{name}'" for name in platforms)
+        faults.append(f"mtls_revoked names every platform ({named}); the system needs at least one that is not revoked")
     if faults:
         raise InputError("The inventory cannot be carried out; nothing was touched.\n" + "\n".join(f"  - {fault}" for fault in faults))
+    members = {name: _member(name, variables, name in revoked) for name, variables in inventory.items()}
     return System(members, adapter, trust_model, client_auth, tuple(revoked), purge_trusted)
 
 
 def _member(name: str, variables: Mapping[str, Any], revoked: bool) -> Member:
-    """One member; raises InputError for the first fault."""
+    """The member; its variables are without faults."""
+    kind = variables["mtls_kind"]
+    endpoints = tuple(
+        Endpoint(str(item["name"]), _port(item), str(item.get("tier", kind))) for item in variables.get("mtls_endpoints") or ()
+    )
+    source = variables.get("mtls_source_address")
+    return Member(name, kind, _alias(name, variables), _address(name, variables).strip(), endpoints, source, revoked)
+
+
+def _address(name: str, variables: Mapping[str, Any]) -> Any:
+    return variables.get("mtls_address", variables.get("ansible_host", name))
+
+
+def _alias(name: str, variables: Mapping[str, Any]) -> str:
+    """The alias as keystores have it: Java does not tell upper from lower case."""
+    alias = variables.get("mtls_alias", name)
+    return "" if alias is None else str(alias).lower()
+
+
+def _port(item: Mapping[str, Any]) -> int | None:
+    """The port of an item of mtls_endpoints; 0 for what is no number."""
+    port = item.get("port")
+    if port is None:
+        return None
+    try:
+        return int(port) if isinstance(port, (int, str)) and not isinstance(port, bool) else 0
+    except ValueError:
+        return 0
+
+
+def _member_faults(name: str, variables: Mapping[str, Any], adapter: Adapter) -> Iterator[str]:
+    """What is wrong with one host's variables, a sentence each."""
     kind = variables.get("mtls_kind")
     if kind not in KINDS:
-        raise InputError(f"host '{name}': mtls_kind is '{kind}'; it is one of: {', '.join(KINDS)}")
-    address = variables.get("mtls_address", variables.get("ansible_host", name))
+        yield f"mtls_kind is '{kind}'; it is one of: {', '.join(KINDS)}"
+    address = _address(name, variables)
     if not isinstance(address, str) or not address.strip():
-        raise InputError(f"host '{name}': mtls_address is empty; it is where the others reach this member")
-    alias = str(variables.get("mtls_alias", name)).lower()
+        yield f"mtls_address is {address!r}; it is the name or address where the others reach this member"
+    alias = _alias(name, variables)
     if not alias.strip() or not alias.isprintable():
-        raise InputError(f"host '{name}': mtls_alias is {alias!r}; an alias has at least one character, and no control characters")
-    source = variables.get("mtls_source_address")
-    endpoints = tuple(_endpoint(name, kind, endpoint) for endpoint in variables.get("mtls_endpoints") or ())
-    if kind != "client" and not endpoints:
-        raise InputError(f"host '{name}': mtls_endpoints is empty; a member of the kind '{kind}' runs at least one process")
-    return Member(name, kind, alias, address.strip(), endpoints, source, revoked)
+        yield f"mtls_alias is {alias!r}; an alias has at least one character, and no control characters"
+    endpoints = variables.get("mtls_endpoints") or ()
+    if isinstance(endpoints, (str, Mapping)) or not isinstance(endpoints, Sequence):
+        yield f"mtls_endpoints is {endpoints!r}; it is a list like [{{name: ec1, port: 6791}}]"
+        return
+    if kind in KINDS and kind != "client" and not endpoints:
+        yield f"mtls_endpoints is empty; a member of the kind '{kind}' runs at least one process"
+    named = [item for item in endpoints if isinstance(item, Mapping) and item.get("name")]
+    if len(named) < len(endpoints):
+        yield "an item of mtls_endpoints has no name; an item is written like {name: ec1, port: 6791}"
+    yield from _endpoint_faults(named, adapter)
 
 
-def _endpoint(member: str, kind: str, data: Any) -> Endpoint:
-    if not isinstance(data, Mapping) or not data.get("name"):
-        raise InputError(f"host '{member}': an item of mtls_endpoints has no name; an item is written like {{name: ec1, port: 6791}}")
-    port = data.get("port")
-    try:
-        number = int(port) if port is not None else None
-    except (TypeError, ValueError):
-        number = 0
-    if number is not None and not 1 <= number <= 65535:
-        raise InputError(f"host '{member}': the port of '{data['name']}' in mtls_endpoints is {port!r}; a port is a number from 1 to 65535")
-    return Endpoint(str(data["name"]), number, str(data.get("tier", kind)))
+def _endpoint_faults(endpoints: Sequence[Mapping[str, Any]], adapter: Adapter) -> Iterator[str]:
+    names, ports = set(), set()
+    for endpoint in endpoints:
+        name, port = str(endpoint["name"]), _port(endpoint)
+        if port is not None and not 1 <= port <= 65535:
+            yield f"the port of '{name}' in mtls_endpoints is {endpoint['port']!r}; a port is a number from 1 to 65535"
+        elif port is not None and port in ports:
+            yield f"mtls_endpoints has the port {port} more than once; each process listens at its own"
+        if name in names:
+            yield f"mtls_endpoints has the name '{name}' more than once; each process has its own"
+        # Nobody would ever start it, and a restart would stay due.
+        if "tier" in endpoint and endpoint["tier"] not in adapter.start_order:
+            tiers = ", ".join(adapter.start_order)
+            yield f"the tier of '{name}' in mtls_endpoints is '{endpoint['tier']}'; for {adapter.name} it is one of: {tiers}"
+        names.add(name)
+        ports.add(port)
 
 
-def _collisions(members: Mapping[str, Member]) -> Iterator[str]:
-    """Members that would take each other's place in a store: Java does not tell upper from lower case."""
+def _alias_faults(aliases: Mapping[str, str], revoked: Sequence[str]) -> Iterator[str]:
+    """Members that would take each other's place in a store, and names in mtls_revoked that are a member's in all but spelling."""
     by_alias: dict[str, list[str]] = {}
-    for member in members.values():
-        by_alias.setdefault(member.alias, []).append(member.name)
+    for name, alias in aliases.items():
+        by_alias.setdefault(alias, []).append(name)
     for alias, names in by_alias.items():
-        if len(names) > 1:
+        if len(names) > 1 and alias:
             hosts = " and ".join(f"'{name}'" for name in names)
-            yield f"hosts {hosts} have the same alias '{alias}' in keystores, which do not tell upper from lower case; give one another mtls_alias"
+            yield (
+                f"hosts {hosts} have the same alias '{alias}' in keystores, which do not tell upper from lower case; "
+                "give one another mtls_alias"
+            )
+    for name in revoked:
+        for other in by_alias.get(name.lower(), ()):
+            # A member's alias is never taken from it, so nothing at all would be revoked.
+            if name not in aliases and other not in revoked:
+                yield f"mtls_revoked names '{name}', which is no member but is the alias of host '{other}'; to revoke that, write '{other}'"

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from ansible_collections.mutual.tls.plugins.module_utils.plan.build import Plan
 from ansible_collections.mutual.tls.plugins.module_utils.plan.system import System
@@ -24,10 +25,8 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 def plan_text(system: System, plan: Plan) -> str:
     """The plan: what it is for, what changes and why, what stops it."""
     links = len(plan.verdicts)
-    lines = [
-        f"Plan for {system.adapter.name}: trust model {system.trust_model}, client auth {system.client_auth}, "
-        f"{len(system.members)} members, {links} links"
-    ]
+    wishes = f"trust model {system.trust_model}, client auth {system.client_auth}"
+    lines = [f"Plan for {system.adapter.name}: {wishes}, {len(system.members)} members, {links} links"]
     if plan.changes:
         lines.append(table(("MEMBER", "WHAT", "ACTION", "WHICH", "WHY"), _grouped(plan)))
     elif not plan.faults:

@@ -1,0 +1,146 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, mutual.tls contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: plan
+short_description: Plan what a run changes, and prove that every link will work
+version_added: 0.1.0
+description:
+  - Compares what the inventory asks for with the facts of all members, and returns every change and every restart with its reason.
+  - It fails, with all causes named, when something is at fault or when a link between two members would not work.
+  - It runs on the controller, changes nothing, and connects to no host. One execution serves all members, so give the task C(run_once).
+author:
+  - mutual.tls contributors (@mutual-tls)
+extends_documentation_fragment:
+  - mutual.tls.attributes
+attributes:
+  action:
+    description: Is an action plugin, which runs on the controller.
+    support: full
+  check_mode:
+    support: full
+    details: It only reads, but for the report at O(path), which is written in check mode, too.
+  diff_mode:
+    support: none
+    details: The plan itself says what changes.
+  idempotent:
+    support: full
+    details: It only reads, but for the report at O(path).
+options:
+  system:
+    description: The system, as M(mutual.tls.members) returns it.
+    type: dict
+    required: true
+  collected:
+    description:
+      - The name of the variable in which each host registered the result of M(mutual.tls.member_info).
+      - A member without one was outside of C(--limit), and is never read as gone.
+    type: str
+    required: true
+  stores:
+    description: The names of variables in which hosts registered results of M(mutual.tls.keystore). They are laid over what was collected.
+    type: list
+    elements: str
+    default: []
+  settings:
+    description: As O(stores), for results of the modules that set the product's settings.
+    type: list
+    elements: str
+    default: []
+  unreachable:
+    description: What a member that did not answer means. V(stop) fails, V(skip) plans for the others and says so.
+    type: str
+    choices: [stop, skip]
+    default: stop
+  show:
+    description: Whether to print the plan as a table.
+    type: bool
+    default: false
+  path:
+    description: A file on the controller in which the plan is written as JSON. There are no secrets in it.
+    type: path
+seealso:
+  - module: mutual.tls.members
+  - module: mutual.tls.member_info
+  - module: mutual.tls.matrix
+"""
+
+EXAMPLES = r"""
+- name: Plan what must change, and show it
+  mutual.tls.plan:
+    system: "{{ product_system.system }}"
+    collected: product_member
+    show: true
+    path: "{{ playbook_dir }}/plan.json"
+  register: product_plan
+  run_once: true
+"""
+
+RETURN = r"""
+plan:
+  description: The plan. Certificates in it are PEM, and there are no secrets.
+  returned: success
+  type: dict
+  contains:
+    state:
+      description:
+        - V(clean) when there is nothing to do, V(pending) when there is.
+        - The file at O(path) may also say V(unprovable), with which the task fails.
+      type: str
+    changes:
+      description: Every change, with C(member), C(what) (V(keystore), V(setting) or V(restart)), C(subject), C(action) and C(reason).
+      type: list
+      elements: dict
+    identities:
+      description: Members whose identity changes.
+      type: list
+      elements: str
+    copies:
+      description: The members that get a copy of a keystore, each with the member whose keystore it is.
+      type: dict
+    trust:
+      description: The members whose trust changes, each with the option C(trusted) of M(mutual.tls.keystore).
+      type: dict
+    settings:
+      description: The members whose settings change, each with all of them that are not secret.
+      type: dict
+    restarts:
+      description: The restarts that are due, with C(member), C(process), C(tier) and C(reason).
+      type: list
+      elements: dict
+    links:
+      description:
+        - Every link with its C(verdict), which is V(holds), V(awaits) an identity that is made in this run, or V(unknown) when a
+          side was not reached.
+      type: list
+      elements: dict
+    faults:
+      description: Why the run must stop.
+      type: list
+      elements: str
+    notes:
+      description: What a person should know and that stops nothing.
+      type: list
+      elements: str
+    probes:
+      description: The handshakes to make, by member, as M(mutual.tls.handshake) takes them.
+      type: dict
+    listening:
+      description: Where each member's processes listen.
+      type: dict
+    processes:
+      description: The processes to restart, by tier and member.
+      type: dict
+    stop_order:
+      description: The tiers with something to restart, in the order of stopping.
+      type: list
+      elements: str
+    start_order:
+      description: The tiers with something to restart, in the order of starting.
+      type: list
+      elements: str
+"""

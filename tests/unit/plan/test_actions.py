@@ -1,0 +1,203 @@
+# Copyright: (c) 2026, mutual.tls contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The actions members, plan and matrix as Ansible runs them: one playbook over hosts that say what was measured of them."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import ansible_collections.mutual.tls as installed
+
+from .scenery import Scene, adapter_data, client, identity, small
+
+WISHES = {"trust_model": "pairwise", "client_auth": "required", "revoked": ["desktop2"], "purge_trusted": False}
+
+
+def inventory() -> dict[str, Any]:
+    return {**small(), "desktop2": client("192.0.2.7", mtls_source_address="192.0.2.7")}
+
+
+def scene() -> Scene:
+    """desktop2 is revoked and still let in, and ec1 has yet to trust the platform."""
+    made = Scene(inventory(), revoked=["desktop2"])
+    made.trust("platform1", "desktop2", identity("desktop2"))
+    made.forget("ec1", "platform1")
+    return made
+
+
+def handshakes(made: Scene) -> dict[str, dict[str, Any]]:
+    """What the module handshake returned on each host: all ended as they should, but that a stranger got in at ec2."""
+    found: dict[str, dict[str, Any]] = {}
+    for probe in made.matrix().probes:
+        wrong = probe.link.server == "ec2" and probe.present == "stranger"
+        result = {
+            "name": probe.to_option(None)["name"],
+            "present": probe.present,
+            "outcome": "accepted" if wrong else probe.expect,
+            "as_expected": not wrong,
+            "reason": None if wrong or probe.expect == "accepted" else "certificate_required",
+            "protocol": "TLSv1.3",
+            "peer_sha256": identity(probe.link.server).sha256,
+        }
+        found.setdefault(probe.member, {"results": []})["results"].append(result)
+    del found["ec2"]  # its task was skipped
+    return found
+
+
+def task(action: str, register: str, **options: Any) -> dict[str, Any]:
+    return {"name": register, f"mutual.tls.{action}": options, "register": register, "ignore_errors": True}
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What each task returned, what was printed, and the files that were written."""
+    folder = tmp_path_factory.mktemp("actions")
+    made = scene()
+    hosts: dict[str, Any] = {name: {**variables, "product_member": made[name]} for name, variables in inventory().items()}
+    accused = copy.deepcopy(made["ec1"]) | {"proof": None}
+    for name, registered in handshakes(made).items():
+        hosts[name]["handshake_results"] = registered
+    for name, data in hosts.items():
+        data["accused_member"] = accused if name == "ec1" else data["product_member"]
+    system = {"system": "{{ product_system.system }}", "stores": ["identity_store"]}
+    members = {"names": list(hosts), "adapter": adapter_data(), **WISHES}
+    tasks = [
+        task("members", "product_system", **members),
+        task("members", "unknown", **{**members, "names": ["ec1", "nobody", "nowhere"]}),
+        task("members", "refused", **{**members, "trust_model": "all"}),
+        task("plan", "planned", **system, collected="product_member", show=True, path=str(folder / "plan.json")),
+        task("plan", "faulty", **system, collected="accused_member", path=str(folder / "faulty.json")),
+        task("matrix", "shown", **system, collected="product_member", handshakes="handshake_results", path=str(folder / "matrix.json")),
+        {
+            "name": "Hand everything over",
+            "ansible.builtin.copy": {
+                "content": "{{ dict(names | zip(names | map('extract', vars))) | to_json }}",
+                "dest": str(folder / "results.json"),
+                "mode": "0600",
+            },
+            "vars": {"names": ["product_system", "unknown", "refused", "planned", "faulty", "shown"]},
+        },
+    ]
+    (folder / "hosts.yml").write_text(json.dumps({"all": {"hosts": hosts, "vars": {"ansible_connection": "local"}}}))
+    (folder / "play.yml").write_text(yaml.safe_dump([{"hosts": "platform1", "gather_facts": False, "tasks": tasks}]))
+    done = subprocess.run(
+        [sys.executable, "-m", "ansible", "playbook", "-i", str(folder / "hosts.yml"), str(folder / "play.yml")],
+        env={
+            **os.environ,
+            "ANSIBLE_COLLECTIONS_PATH": str(Path(next(iter(installed.__path__))).parents[2]),
+            "ANSIBLE_HOME": str(folder / "home"),
+            "ANSIBLE_LOCALHOST_WARNING": "False",
+            "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
+        },
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    files = {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
+    return {**files.pop("results"), "output": done.stdout, "files": files}
+
+
+def test_members_are_read_from_the_inventory(results: dict[str, Any]) -> None:
+    found = results["product_system"]
+    assert (found["changed"], list(found["members"]), found["platforms"]) == (False, list(inventory()), ["platform1"])
+    assert found["system"] == {"inventory": inventory(), "adapter": adapter_data(), **WISHES}
+    ec1 = found["members"]["ec1"]
+    assert ec1["observe"] == [
+        {"server": "platform1", "endpoint": "platform", "host": "192.0.2.1", "port": 6790, "source_address": None},
+    ]
+    assert ec1["endpoints"] == [{"name": "ec", "host": "192.0.2.2", "port": 6791}]
+    assert (ec1["alias"], ec1["key_alias"], ec1["holds_copy"], ec1["has_settings"], ec1["revoked"]) == ("ec1", "ec1", False, True, False)
+    desktop2 = found["members"]["desktop2"]
+    assert (desktop2["observe"], desktop2["has_settings"], desktop2["revoked"]) == ([], False, True)
+    assert len(found["members"]["platform1"]["observe"]) == 2
+
+
+def test_hosts_that_are_in_no_inventory_are_refused(results: dict[str, Any]) -> None:
+    assert results["unknown"]["failed"]
+    assert results["unknown"]["msg"].endswith("'names' has hosts that are not in the inventory: nobody, nowhere")
+
+
+def test_a_faulty_inventory_is_refused(results: dict[str, Any]) -> None:
+    assert results["refused"]["failed"]
+    assert "  - mtls_trust_model is 'all'; for mediationzone it is one of: pairwise, shared" in results["refused"]["msg"]
+
+
+def test_the_plan_is_the_cores(results: dict[str, Any]) -> None:
+    """Only the time differs: the action takes the clock's."""
+    found = results["planned"]["plan"]
+    expected = json.loads(json.dumps(scene().plan().to_dict()))
+    assert {name: found[name] for name in expected} == expected
+    assert results["files"]["plan"] == expected
+    assert not results["planned"]["changed"]
+
+
+def test_tasks_find_what_they_need_by_member(results: dict[str, Any]) -> None:
+    found = results["planned"]["plan"]
+    assert found["processes"] == {"platform": {"platform1": ["platform"]}, "execution": {"ec1": ["ec"], "ec2": ["ec"]}}
+    assert (found["stop_order"], found["start_order"]) == (["execution", "platform"], ["platform", "execution"])
+    assert found["listening"]["ec1"] == [{"pico": "ec", "host": "192.0.2.2", "port": 6791}]
+    assert found["probes"]["desktop2"] == [
+        {
+            "name": "desktop2 -> platform1:6790",
+            "host": "192.0.2.1",
+            "port": 6790,
+            "present": "keystore",
+            "expect": "refused",
+            "source_address": "192.0.2.7",
+        }
+    ]
+
+
+def test_the_plan_is_shown(results: dict[str, Any]) -> None:
+    assert "Plan for mediationzone: trust model pairwise, client auth required, 5 members, 5 links" in results["output"]
+    assert "'desktop2' is in mtls_revoked" in results["output"]
+
+
+def test_a_plan_with_a_fault_fails_and_is_written_all_the_same(results: dict[str, Any]) -> None:
+    message = results["faulty"]["msg"]
+    assert results["faulty"]["failed"]
+    assert "The plan cannot be carried out; nothing was restarted.\n  - the member 'ec1' does not hold the key" in message
+    assert results["files"]["faulty"]["state"] == "unprovable"
+
+
+def test_the_matrix_names_every_handshake_that_ended_otherwise(results: dict[str, Any]) -> None:
+    lines = results["shown"]["msg"].splitlines()
+    assert results["shown"]["failed"]
+    assert lines[0].endswith("2 of 12 handshakes did not end as they should:")
+    assert lines[1:] == [
+        "  - ec2 -> platform1 at 192.0.2.1:6790, tried from 'ec2': not_made (the handshake was not made), expected accepted",
+        "  - (a stranger) -> ec2 at 192.0.2.3:6791, tried from 'platform1': accepted, expected refused",
+    ]
+
+
+def test_the_matrix_is_written_and_shown(results: dict[str, Any]) -> None:
+    rows = results["files"]["matrix"]["links"]
+    assert len(rows) == 12
+    assert rows[0] == {
+        "client": "ec1",
+        "from": "ec1",
+        "server": "platform1",
+        "address": "192.0.2.1:6790",
+        "expect": "accepted",
+        "outcome": "accepted",
+        "as_expected": True,
+        "reason": None,
+        "protocol": "TLSv1.3",
+        "served_sha256": identity("platform1").sha256,
+    }
+    assert "Matrix: 12 handshakes, 5 to be accepted and 7 to be refused" in results["output"]
+
+
+def test_no_key_is_in_anything_that_was_said(results: dict[str, Any]) -> None:
+    assert "PRIVATE KEY" not in json.dumps(results)

@@ -1,0 +1,363 @@
+# Copyright: (c) 2026, mutual.tls contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether every link will verify: the verdicts, and OpenSSL as the judge of them.
+
+OpenSSL is asked in the way of a keystore, with each certificate of it an anchor by itself. Handshakes are made in memory, and
+data goes over them: with TLS 1.3 a refused client sees its own handshake succeed (RFC 8446, appendix E.1.2).
+"""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+import ssl
+from pathlib import Path
+from typing import Callable
+
+import pytest
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from ansible_collections.mutual.tls.plugins.module_utils.plan.measured import read_facts
+from ansible_collections.mutual.tls.plugins.module_utils.plan.proof import Verdict, prove
+from ansible_collections.mutual.tls.plugins.module_utils.plan.store import StoreWish
+from ansible_collections.mutual.tls.plugins.module_utils.plan.stores import Stores
+from ansible_collections.mutual.tls.plugins.module_utils.x509 import timestamp
+
+from .scenery import (
+    BOTH,
+    DAY,
+    NOW,
+    PATH,
+    Identity,
+    Scene,
+    adapter,
+    client,
+    identity,
+    key_entry,
+    no_store,
+    platform,
+    read,
+    small,
+    store,
+    trusted_entry,
+)
+
+SECOND = datetime.timedelta(seconds=1)
+
+
+def verdicts(scene: Scene) -> dict[str, tuple[str, str]]:
+    """Link -> outcome and reason."""
+    return {verdict.link.name: (verdict.outcome, verdict.reason) for verdict in scene.plan(unreachable="skip").verdicts}
+
+
+def as_it_is(scene: Scene) -> Scene:
+    """The scene without wishes for identities: nothing that is due is made anew."""
+    for data in scene.measured.values():
+        if data is not None:
+            data["identity_wish"] = None
+    return scene
+
+
+# --- verdicts --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("model", ["pairwise", "shared"])
+def test_every_link_of_a_settled_system_holds(model: str) -> None:
+    found = verdicts(Scene(trust_model=model))
+    assert found == {
+        "ec1 -> platform1:6790": ("holds", ""),
+        "ec2 -> platform1:6790": ("holds", ""),
+        "desktop1 -> platform1:6790": ("holds", ""),
+        "platform1 -> ec1:6791": ("holds", ""),
+        "platform1 -> ec2:6791": ("holds", ""),
+    }
+
+
+def test_trust_that_this_run_adds_is_reckoned_with() -> None:
+    scene = Scene()
+    scene.forget("platform1", "ec1")
+    assert verdicts(scene)["ec1 -> platform1:6790"] == ("holds", "")
+    assert ("ec1", "trust") in {(change.subject, change.action) for change in scene.plan().changes}
+
+
+# What of ec1's identity is wrong; how the links of ec1 are judged.
+ec1 = identity("ec1")
+BAD_IDENTITIES = {
+    "expired": (
+        lambda: identity("ec1", version=2, start=NOW - 2 * DAY, end=NOW - DAY),
+        f"expired on {timestamp(NOW - DAY)}",
+    ),
+    "expires now": (
+        lambda: identity("ec1", version=3, end=NOW),
+        f"expired on {timestamp(NOW)}",
+    ),
+    "not yet valid": (
+        lambda: identity("ec1", version=4, start=NOW + SECOND),
+        f"is not valid before {timestamp(NOW + SECOND)}",
+    ),
+}
+GOOD_IDENTITIES = {
+    "expires in a second": lambda: identity("ec1", version=5, end=NOW + SECOND),
+    "valid from now": lambda: identity("ec1", version=6, start=NOW),
+}
+
+
+@pytest.mark.parametrize("case", BAD_IDENTITIES)
+def test_a_certificate_that_is_not_valid_now_fails_both_directions(case: str) -> None:
+    make, reason = BAD_IDENTITIES[case]
+    scene = as_it_is(Scene())
+    scene.present("ec1", make())
+    expected = ("fails", f"the certificate of 'ec1' (CN=ec1, sha256 {make().sha256}) {reason}")
+    found = verdicts(scene)
+    assert {name for name, verdict in found.items() if verdict == expected} == {"ec1 -> platform1:6790", "platform1 -> ec1:6791"}
+    assert {verdict for name, verdict in found.items() if "ec1" not in name} == {("holds", "")}
+    assert scene.plan().state == "unprovable"
+
+
+@pytest.mark.parametrize("case", GOOD_IDENTITIES)
+def test_a_certificate_that_is_just_valid_holds(case: str) -> None:
+    scene = as_it_is(Scene())
+    scene.present("ec1", GOOD_IDENTITIES[case]())
+    assert set(verdicts(scene).values()) == {("holds", "")}
+
+
+@pytest.mark.parametrize("empty", [True, False], ids=["no store", "a store with a bare key"])
+def test_without_an_identity_a_link_fails(empty: bool) -> None:
+    scene = as_it_is(Scene())
+    bare = {**key_entry("ec1", ec1), "sha256": None, "pem": None}
+    scene["ec1"]["store"] = no_store() if empty else store(bare, trusted_entry("platform1", identity("platform1")))
+    assert verdicts(scene)["ec1 -> platform1:6790"] == ("fails", "'ec1' has no identity in its keystore")
+    assert verdicts(scene)["platform1 -> ec1:6791"] == ("fails", "'ec1' has no identity in its keystore")
+
+
+@pytest.mark.parametrize("model", ["pairwise", "shared"])
+def test_an_identity_that_this_run_makes_is_awaited(model: str) -> None:
+    scene = Scene(trust_model=model)
+    scene["platform1"].update(store=no_store(), proof=None)
+    found = verdicts(scene)
+    presenter = "ec1" if model == "shared" else "platform1"
+    assert found["ec1 -> platform1:6790"] == ("awaits", f"the identity of '{presenter}' is made in this run")
+    assert {outcome for outcome, _reason in found.values()} == {"awaits"}
+    assert scene.plan().state == "pending"
+
+
+def test_a_member_that_was_not_reached_is_unknown() -> None:
+    scene = Scene()
+    scene.lose("ec1")
+    found = verdicts(scene)
+    assert found["ec1 -> platform1:6790"] == found["platform1 -> ec1:6791"] == ("unknown", "'ec1' was not reached")
+    assert found["ec2 -> platform1:6790"] == ("holds", "")
+    assert scene.plan().state == "clean"
+
+
+def test_copies_of_a_store_that_was_not_reached_are_unknown() -> None:
+    """Both sides were reached, but what they present and trust is decided at the first platform."""
+    scene = Scene({**small(), "platform2": platform("192.0.2.8")}, trust_model="shared")
+    scene.lose("platform1")
+    found = verdicts(scene)
+    assert found["ec1 -> platform2:6790"] == ("unknown", "'platform1' was not reached")
+    assert found["desktop1 -> platform2:6790"] == ("unknown", "'platform1' was not reached")
+    assert scene.plan().state == "clean"
+
+
+def test_what_is_not_trusted_is_told_with_the_store() -> None:
+    assert judge(TWO, {"platform1": [identity("platform1")], "desktop1": [identity("desktop1"), identity("platform1")]}).reason == (
+        f"the certificate of 'desktop1' (CN=desktop1, sha256 {identity('desktop1').sha256}) is not trusted by the keystore of "
+        f"'platform1' ({PATH})"
+    )
+
+
+def test_with_client_auth_none_only_the_server_is_judged() -> None:
+    for client_auth, outcome in (("required", "fails"), ("requested", "fails"), ("none", "holds")):
+        scene = as_it_is(Scene(client_auth=client_auth, product=adapter(client_auth=["none", "requested", "required"])))
+        scene.present("ec1", identity("ec1", version=2, start=NOW - 2 * DAY, end=NOW - DAY))
+        found = verdicts(scene)
+        assert found["ec1 -> platform1:6790"][0] == outcome, "ec1 is the client"
+        assert found["platform1 -> ec1:6791"][0] == "fails", "ec1 is the server"
+
+
+def test_what_is_purged_is_no_anchor() -> None:
+    """The store that lets desktop1 in by an entry that nobody named lets it in no more once that is purged."""
+    system = read(TWO)
+    facts = {
+        name: read_facts({"store": data})
+        for name, data in {
+            "platform1": store(key_entry("platform1", identity("platform1")), trusted_entry("by-hand", identity("desktop1"))),
+            "desktop1": store(key_entry("desktop1", identity("desktop1")), trusted_entry("platform1", identity("platform1"))),
+        }.items()
+    }
+    for purge, outcome in ((False, "holds"), (True, "fails")):
+        stores = Stores({"platform1": StoreWish(purge_trusted=purge), "desktop1": StoreWish()}, {})
+        (verdict,) = prove(system, facts, stores, (), NOW)
+        assert verdict.outcome == outcome
+
+
+def test_what_a_host_says_of_its_certificate_is_no_evidence() -> None:
+    scene = as_it_is(Scene())
+    scene.present("ec1", identity("ec1", version=2, start=NOW - 2 * DAY, end=NOW - DAY))
+    scene["ec1"]["store"]["entries"][0].update(not_after=timestamp(NOW + 900 * DAY), sha256=ec1.sha256)
+    assert verdicts(scene)["ec1 -> platform1:6790"][0] == "fails"
+
+
+def test_a_verdict_as_data() -> None:
+    (verdict, *_others) = Scene().plan().verdicts
+    assert verdict.to_dict() == {
+        "client": "ec1",
+        "server": "platform1",
+        "endpoint": "platform",
+        "address": "192.0.2.1",
+        "port": 6790,
+        "verdict": "holds",
+        "reason": "",
+    }
+
+
+# --- OpenSSL, the outside judge --------------------------------------------------------------------------------------
+
+TWO = {"platform1": platform(), "desktop1": client("192.0.2.5")}
+MODES = {"required": ssl.CERT_REQUIRED, "requested": ssl.CERT_OPTIONAL, "none": ssl.CERT_NONE}
+# OpenSSL judges by the clock of the machine.
+TODAY = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
+VALIDITY = {
+    "valid": (TODAY - DAY, TODAY + DAY),
+    "expired": (TODAY - 2 * DAY, TODAY - DAY),
+    "future": (TODAY + DAY, TODAY + 2 * DAY),
+}
+TRUST = ("trusted", "not trusted", "namesake", "predecessor")
+USAGES = {
+    "both": BOTH,
+    "server": (ExtendedKeyUsageOID.SERVER_AUTH,),
+    "client": (ExtendedKeyUsageOID.CLIENT_AUTH,),
+    "neither": (ExtendedKeyUsageOID.CODE_SIGNING,),
+    "any": (ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE,),
+    "none named": None,
+}
+
+
+def in_store(trust: str, name: str, presented: Identity) -> list[Identity]:
+    """What lies in the judge's store as, or instead of, the certificate that it is shown."""
+    start, end = VALIDITY["valid"]
+    return {
+        "trusted": [presented],
+        "not trusted": [],
+        "namesake": [identity(name, key_version=2, start=start, end=end)],
+        "predecessor": [identity(name, version=9, start=start, end=end)],
+    }[trust]
+
+
+def judge(inventory: dict[str, dict[str, object]], stores: dict[str, list[Identity]], client_auth: str = "required") -> Verdict:
+    """The verdict on the link desktop1 -> platform1 with these *stores*: each member's own identity, then whom it trusts."""
+    system = read(inventory, client_auth=client_auth, product=adapter(client_auth=list(MODES)))
+    facts = {}
+    for name, (own, *trusted) in stores.items():
+        facts[name] = read_facts({"store": store(key_entry(name, own), *(trusted_entry(f"t{i}", each) for i, each in enumerate(trusted)))})
+    wishes = Stores({name: StoreWish() for name in stores}, {})
+    (verdict,) = prove(system, facts, wishes, (), TODAY)
+    return verdict
+
+
+@pytest.fixture(scope="session")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Identity], Path]:
+    """Where OpenSSL finds an identity; it reads keys from files only."""
+    folder = tmp_path_factory.mktemp("keys")
+
+    def path(owner: Identity) -> Path:
+        file = folder / f"{owner.sha256}.pem"
+        if not file.exists():
+            file.write_bytes(owner.pem)
+        return file
+
+    return path
+
+
+def handshake(stores: dict[str, list[Identity]], client_auth: str, keys: Callable[[Identity], Path]) -> str | None:
+    """A connection from desktop1 to platform1: None when a word went over it, or else who refused and why."""
+    sides = {}
+    for name, protocol, mode in (
+        ("desktop1", ssl.PROTOCOL_TLS_CLIENT, ssl.CERT_REQUIRED),
+        ("platform1", ssl.PROTOCOL_TLS_SERVER, MODES[client_auth]),
+    ):
+        context = ssl.SSLContext(protocol)
+        context.check_hostname = False
+        context.verify_mode = mode
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        context.load_cert_chain(keys(stores[name][0]))
+        context.load_verify_locations(cadata=b"".join(each.certificate for each in stores[name]))
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        sides[name] = (context.wrap_bio(incoming, outgoing, server_side=name == "platform1"), incoming, outgoing)
+    (user, from_server, to_server), (server, from_user, to_user) = sides["desktop1"], sides["platform1"]
+    steps = {"desktop1": [user.do_handshake, user.read], "platform1": [server.do_handshake, lambda: server.write(b"welcome")]}
+    for _round in range(6):
+        for name in ("desktop1", "platform1"):
+            try:
+                while steps[name]:
+                    if steps[name][0]() == b"welcome":
+                        return None
+                    steps[name].pop(0)
+            except ssl.SSLWantReadError:
+                pass
+            except ssl.SSLError as error:
+                return f"{name}: {error}"
+            from_user.write(to_server.read())
+            from_server.write(to_user.read())
+    return "nobody said why"
+
+
+def agree(stores: dict[str, list[Identity]], client_auth: str, keys: Callable[[Identity], Path]) -> str:
+    """The verdict, once OpenSSL says the same."""
+    verdict = judge(TWO, stores, client_auth)
+    refused = handshake(stores, client_auth, keys)
+    assert (verdict.outcome == "holds") == (refused is None), f"the proof says {verdict}, OpenSSL says {refused or 'accepted'}"
+    if refused is not None:
+        presenter = {"desktop1": "platform1", "platform1": "desktop1"}[refused.split(":")[0]]
+        assert f"the certificate of '{presenter}'" in verdict.reason, f"another side refused: {refused}"
+    return verdict.outcome
+
+
+@pytest.mark.parametrize("client_auth", MODES)
+def test_the_verdict_is_what_openssl_does(client_auth: str, keys: Callable[[Identity], Path]) -> None:
+    """Every combination of trust and validity on both sides."""
+    outcomes = []
+    for server_valid, client_valid, server_trust, client_trust in itertools.product(VALIDITY, VALIDITY, TRUST, TRUST):
+        start, end = VALIDITY[server_valid]
+        server = identity("platform1", version=2, start=start, end=end)
+        start, end = VALIDITY[client_valid]
+        user = identity("desktop1", version=2, start=start, end=end)
+        stores = {
+            "desktop1": [user, *in_store(server_trust, "platform1", server)],
+            "platform1": [server, *in_store(client_trust, "desktop1", user)],
+        }
+        outcomes.append(agree(stores, client_auth, keys))
+    # With client auth none the client's side counts for nothing.
+    assert outcomes.count("holds") == (len(VALIDITY) * len(TRUST) if client_auth == "none" else 1)
+
+
+@pytest.mark.parametrize("client_auth", MODES)
+def test_the_verdict_on_usages_is_what_openssl_does(client_auth: str, keys: Callable[[Identity], Path]) -> None:
+    outcomes = {}
+    for server_usages, client_usages in itertools.product(USAGES, USAGES):
+        server = identity("platform1", start=TODAY - DAY, end=TODAY + DAY, usages=USAGES[server_usages])
+        user = identity("desktop1", start=TODAY - DAY, end=TODAY + DAY, usages=USAGES[client_usages])
+        stores = {"desktop1": [user, server], "platform1": [server, user]}
+        outcomes[server_usages, client_usages] = agree(stores, client_auth, keys)
+    servers, clients = {"both", "server", "none named"}, {"both", "client", "none named"}
+    assert {case for case, outcome in outcomes.items() if outcome == "holds"} == {
+        (server, user) for server in servers for user in (USAGES if client_auth == "none" else clients)
+    }
+
+
+def test_a_usage_that_is_missing_is_told(keys: Callable[[Identity], Path]) -> None:
+    server = identity("platform1", usages=USAGES["client"])
+    stores = {"desktop1": [identity("desktop1"), server], "platform1": [server, identity("desktop1")]}
+    assert judge(TWO, stores).reason == (
+        f"the certificate of 'platform1' (CN=platform1, sha256 {server.sha256}) is not for the server side of TLS: its extended key "
+        "usage is 1.3.6.1.5.5.7.3.2, without 1.3.6.1.5.5.7.3.1"
+    )
+
+
+@pytest.mark.parametrize("client_auth", MODES)
+def test_one_shared_identity_is_taken_by_itself(client_auth: str, keys: Callable[[Identity], Path]) -> None:
+    """The trust model shared: a store's own leaf is an anchor, with nothing else in the store."""
+    shared = identity("platform1", start=TODAY - DAY, end=TODAY + DAY)
+    assert agree({"desktop1": [shared], "platform1": [shared]}, client_auth, keys) == "holds"

@@ -1,0 +1,87 @@
+# Copyright: (c) 2026, mutual.tls contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plan and the matrix as people read them."""
+
+from __future__ import annotations
+
+from ansible_collections.mutual.tls.plugins.module_utils.plan.text import matrix_text, plan_text, table
+from ansible_collections.mutual.tls.plugins.module_utils.x509 import timestamp
+
+from .scenery import DAY, NOW, Scene, identity
+
+
+def test_columns_are_as_wide_as_their_widest_cell() -> None:
+    assert table(("A", "LONG", "LAST"), [("wide", 1, "x" * 9), ("w", 23, "")]) == (
+        "  A     LONG  LAST\n"
+        "  wide  1     xxxxxxxxx\n"
+        "  w     23"
+    )  # fmt: skip
+
+
+def test_a_clean_plan_says_so() -> None:
+    scene = Scene()
+    assert plan_text(scene.system, scene.plan()) == (
+        "Plan for mediationzone: trust model pairwise, client auth required, 4 members, 5 links\n"
+        "  Nothing is to be changed and nothing is to be restarted."
+    )
+
+
+def test_changes_with_one_reason_share_a_row() -> None:
+    scene = Scene()
+    scene["ec1"]["settings"]["values"] = {}
+    scene.forget("desktop1", "platform1")
+    assert plan_text(scene.system, scene.plan()).splitlines()[1:] == [
+        "  MEMBER    WHAT      ACTION   WHICH                             WHY",
+        "  ec1       setting   set      pico.rcp.tls.keystore and 2 more  it is not there",
+        "  desktop1  keystore  trust    platform1                         'platform1' and 'desktop1' connect to each other",
+        "  ec1       restart   restart  ec                                its settings change",
+    ]
+
+
+def test_short_subjects_are_all_named() -> None:
+    scene = Scene()
+    for alias in ("ec1", "ec2"):
+        scene.forget("platform1", alias)
+    scene.lose("ec1")
+    scene.lose("ec2")
+    scene.trust("platform1", "old", identity("old"))
+    text = plan_text(scene.system, scene.plan())
+    assert "Nothing is to be changed" in text
+    assert text.endswith("  Note: 'platform1' trusts certificates that the inventory does not name, and they are kept: old.")
+    assert text.count("  Note: ") == 3
+
+
+def test_links_that_fail_come_with_their_reasons() -> None:
+    scene = Scene()
+    for data in scene.measured.values():
+        assert data is not None
+        data["identity_wish"] = None
+    scene.present("desktop1", identity("desktop1", start=NOW - 2 * DAY, end=NOW - DAY))
+    sha256 = identity("desktop1", start=NOW - 2 * DAY, end=NOW - DAY).sha256
+    assert plan_text(scene.system, scene.plan()).endswith(
+        "Links that would not work:\n"
+        "  LINK                        WHY\n"
+        f"  desktop1 -> platform1:6790  the certificate of 'desktop1' (CN=desktop1, sha256 {sha256}) expired on {timestamp(NOW - DAY)}"
+    )
+
+
+def test_with_faults_nothing_is_said_to_be_fine() -> None:
+    scene = Scene()
+    scene["ec1"]["proof"] = None
+    assert "Nothing is to be changed" not in plan_text(scene.system, scene.plan())
+
+
+def test_what_differs_from_the_expectation_comes_first() -> None:
+    row = {"client": "ec1", "server": "p", "address": "192.0.2.1:6790", "outcome": "accepted", "protocol": "TLSv1.3"}
+    rows = [
+        {**row, "expect": "accepted", "as_expected": True, "reason": None},
+        {**row, "client": "(a stranger)", "expect": "refused", "as_expected": False, "reason": ""},
+        {**row, "client": "ec2", "expect": "accepted", "outcome": "unreachable", "as_expected": False, "reason": "gone", "protocol": None},
+    ]
+    assert matrix_text(rows).splitlines() == [
+        "        CLIENT        SERVER  ADDRESS         EXPECTED  OUTCOME      PROTOCOL  REASON",
+        "  FAIL  (a stranger)  p       192.0.2.1:6790  refused   accepted     TLSv1.3",
+        "  FAIL  ec2           p       192.0.2.1:6790  accepted  unreachable  -         gone",
+        "  ok    ec1           p       192.0.2.1:6790  accepted  accepted     TLSv1.3",
+    ]
