@@ -1,0 +1,57 @@
+# Copyright: (c) 2026, mutual.tls contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Entries: a key shows itself to nobody by accident, and one that cannot be used is said by its alias."""
+
+from __future__ import annotations
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed448
+
+from ansible_collections.mutual.tls.plugins.module_utils.entries import PrivateKeyEntry
+from ansible_collections.mutual.tls.plugins.module_utils.errors import StoreError, UnsupportedStoreError
+
+from .factory import issue, new_key, shared_key
+
+pytestmark = pytest.mark.codec
+
+
+def test_no_repr_shows_a_key() -> None:
+    issued = issue("ec1")
+    entry = PrivateKeyEntry("ec1", issued.pkcs8, issued.chain)
+    assert "pkcs8" not in repr(entry)
+    assert repr(issued.pkcs8)[2:-1] not in repr(entry)
+
+
+@pytest.mark.parametrize("kind", ["RSA", "EC", "Ed25519"])
+def test_keys_for_tls_are_loaded(kind: str) -> None:
+    issued = issue("a", key=shared_key(kind))
+    loaded = PrivateKeyEntry("a", issued.pkcs8, ()).private_key()
+    form = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    assert loaded.public_key().public_bytes(*form) == issued.key.public_key().public_bytes(*form)
+
+
+def test_other_keys_are_refused_by_alias() -> None:
+    form = (serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    entry = PrivateKeyEntry("goldilocks", ed448.Ed448PrivateKey.generate().private_bytes(*form), ())
+    with pytest.raises(UnsupportedStoreError, match="^the key under the alias 'goldilocks' is neither RSA nor EC nor Ed25519$"):
+        entry.private_key()
+
+
+EC = issue("a", key=new_key()).pkcs8
+
+
+@pytest.mark.parametrize(
+    "pkcs8",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"\x30\x03\x02\x01\x00", id="no-algorithm"),
+        pytest.param(EC[:-1], id="cut-short"),
+        pytest.param(EC.replace(b"\x2a\x86\x48\xce\x3d\x03\x01\x07", b"\x2a\x86\x48\xce\x3d\x03\x01\x7f"), id="unknown-curve"),
+        pytest.param(EC.replace(b"\x2a\x86\x48\xce\x3d\x02\x01", b"\x2a\x86\x48\xce\x3d\x02\x7f"), id="unknown-algorithm"),
+    ],
+)
+def test_what_is_no_key_is_refused_by_alias(pkcs8: bytes) -> None:
+    with pytest.raises(StoreError, match="^the key under the alias 'broken' cannot be read: "):
+        PrivateKeyEntry("broken", pkcs8, ()).private_key()
