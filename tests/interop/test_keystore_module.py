@@ -419,6 +419,7 @@ def ansible(
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
+        check=False,
     )
     blocks = re.findall(r"^([\w-]+) \| (?:CHANGED|SUCCESS|FAILED!) => (\{.*?^\})", done.stdout, re.MULTILINE | re.DOTALL)
     return done.returncode, {name: json.loads(text) for name, text in blocks}, done.stdout + done.stderr

@@ -242,6 +242,7 @@ class Keytool:
             capture_output=True,
             text=True,
             encoding="utf-8",
+            check=False,
         )
 
     def __call__(self, *words: str | Path, password: str | None = PASSWORD) -> str:
@@ -276,6 +277,7 @@ def openssl(*words: str | Path, stdin: bytes = b"", password: str = PASSWORD, ch
         env={**os.environ, "STORE": password},
         input=stdin,
         capture_output=True,
+        check=False,
     )
     said = (done.stdout + done.stderr).decode("utf-8", "replace")
     assert not check or done.returncode == 0, said

@@ -114,7 +114,12 @@ def run_module(*, check_mode: bool = False, **arguments) -> tuple[dict, str]:
         "from ansible_collections.mutual.tls.plugins.modules.handshake import main; main()"
     )
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program], input=json.dumps(wishes), capture_output=True, text=True, env=environment
+        [sys.executable, "-W", "error", "-c", program],
+        input=json.dumps(wishes),
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
     )
     assert done.stderr == ""
     return json.loads(done.stdout), done.stdout

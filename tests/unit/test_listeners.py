@@ -152,7 +152,7 @@ def test_many_endpoints_in_one_walk(monkeypatch):
     walks = []
     real = listeners._process_ids
     monkeypatch.setattr(listeners, "_process_ids", lambda proc: walks.append(1) or real(proc))
-    servers = [listening("127.0.0.1") for _ in range(20)]
+    servers = [listening("127.0.0.1") for _number in range(20)]
     endpoints = [("127.0.0.1", server.getsockname()[1]) for server in servers]
     found = listeners.listeners([*endpoints, ("127.0.0.3", endpoints[0][1])])
     for server in servers:

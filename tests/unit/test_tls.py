@@ -411,7 +411,7 @@ def test_a_server_that_hangs_up_after_its_tickets_had_accepted(files, parties, t
 
 def test_a_server_that_is_still_talking_has_no_error_to_log(files, parties):
     def talks(connection):
-        for _ in range(5):
+        for _try in range(5):
             connection.sendall(b"hello")
             time.sleep(0.02)
         until_the_client_leaves(connection)
@@ -636,7 +636,7 @@ def test_no_answer_to_a_connection_is_unreachable():
         full.bind(("127.0.0.1", 0))
         full.listen(0)
         waiting = []
-        for _ in range(3):
+        for _try in range(3):
             client = socket.socket()
             client.setblocking(False)
             client.connect_ex(full.getsockname())

@@ -13,9 +13,8 @@ import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
-from cryptography import x509 as crypto_x509
-
 from ansible_collections.mutual.tls.plugins.module_utils import x509
+from ansible_collections.mutual.tls.plugins.module_utils.crypto import x509 as crypto_x509
 from ansible_collections.mutual.tls.plugins.module_utils.errors import TrustError
 from ansible_collections.mutual.tls.plugins.module_utils.plan.measured import Facts
 from ansible_collections.mutual.tls.plugins.module_utils.plan.store import EntryFacts, StoreWish, TrustWish

@@ -170,7 +170,7 @@ def _linger(connection: socket.socket) -> None:
     with suppress(OSError, ValueError):
         connection.settimeout(1.0)
         connection.shutdown(socket.SHUT_WR)
-        for _ in range(16):
+        for _try in range(16):
             if not connection.recv(4096):
                 break
 

@@ -84,7 +84,7 @@ REASONS: dict[str, tuple[Callable[[Scene], Any], str, Callable[[Scene], Any]]] =
 
 @pytest.mark.parametrize("case", REASONS)
 def test_each_reason_alone_restarts_the_process(case: str) -> None:
-    change, reason, _ = REASONS[case]
+    change, reason, _restarts = REASONS[case]
     scene = Scene()
     change(scene)
     assert restarts(scene) == [("ec1", "ec", reason)]

@@ -35,7 +35,7 @@ def outsiders(scene: Scene) -> list[tuple[str, str, str]]:
 
 
 def test_every_link_is_made_once_and_accepted() -> None:
-    assert probes(Scene(), "keystore") == [(link.split(" ")[0], link, "accepted") for link in LINKS]
+    assert probes(Scene(), "keystore") == [(link.partition(" ")[0], link, "accepted") for link in LINKS]
     assert Scene().matrix().notes == Scene().matrix().faults == ()
 
 

@@ -20,7 +20,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from ansible_collections.mutual.tls.plugins.module_utils.plan.measured import read_facts
 from ansible_collections.mutual.tls.plugins.module_utils.plan.proof import Verdict, prove
-from ansible_collections.mutual.tls.plugins.module_utils.plan.store import StoreWish
+from ansible_collections.mutual.tls.plugins.module_utils.plan.store import StoreWish, TrustWish
 from ansible_collections.mutual.tls.plugins.module_utils.plan.stores import Stores
 from ansible_collections.mutual.tls.plugins.module_utils.x509 import timestamp
 
@@ -193,6 +193,18 @@ def test_what_is_purged_is_no_anchor() -> None:
         assert verdict.outcome == outcome
 
 
+def test_what_is_distrusted_is_no_anchor() -> None:
+    system = read(TWO)
+    facts = {
+        name: read_facts({"store": store(key_entry(name, identity(name)), trusted_entry(other, identity(other)))})
+        for name, other in (("platform1", "desktop1"), ("desktop1", "platform1"))
+    }
+    for alias, outcome in (("another", "holds"), ("desktop1", "fails")):
+        wish = StoreWish(trusted=(TrustWish(alias, present=False),))
+        (verdict,) = prove(system, facts, Stores({"platform1": wish, "desktop1": StoreWish()}, {}), (), NOW)
+        assert verdict.outcome == outcome
+
+
 def test_what_a_host_says_of_its_certificate_is_no_evidence() -> None:
     scene = as_it_is(Scene())
     scene.present("ec1", identity("ec1", version=2, start=NOW - 2 * DAY, end=NOW - DAY))
@@ -310,7 +322,7 @@ def agree(stores: dict[str, list[Identity]], client_auth: str, keys: Callable[[I
     refused = handshake(stores, client_auth, keys)
     assert (verdict.outcome == "holds") == (refused is None), f"the proof says {verdict}, OpenSSL says {refused or 'accepted'}"
     if refused is not None:
-        presenter = {"desktop1": "platform1", "platform1": "desktop1"}[refused.split(":")[0]]
+        presenter = {"desktop1": "platform1", "platform1": "desktop1"}[refused.partition(":")[0]]
         assert f"the certificate of '{presenter}'" in verdict.reason, f"another side refused: {refused}"
     return verdict.outcome
 
