@@ -54,8 +54,15 @@ _ATTRIBUTE = re.compile(r"[ \n]*([A-Za-z]+)[ \n]*=[ \n]*((?:[^\\,]|\\[0-9A-Fa-f]
 _DURATION = re.compile(r"([0-9]+)([smhdw])")
 _LONGEST = datetime.timedelta(days=36500)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-#: What the package raises for a certificate that it cannot read. Not all of them are kinds of ValueError.
-_UNREADABLE = (ValueError, UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
+#: What the package raises for a certificate that it cannot read: not only kinds of ValueError, as damaged ones showed.
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
 _PROOF_CONTEXT = b"mutual.tls possession\0"
 
 

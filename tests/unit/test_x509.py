@@ -262,6 +262,24 @@ def test_a_certificate_says_what_it_says() -> None:
 CERTIFICATE = issue("damaged", key_ids=True, san=["damaged.test"]).der
 
 
+@pytest.mark.parametrize(
+    ("there", "instead"),
+    [
+        pytest.param(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x01", id="version-2"),
+        pytest.param(b"\x0c\x07damaged", b"\x03\x07damaged", id="name-that-is-a-bit-string"),
+        pytest.param(b"\x0c\x07damaged", b"\x0c\x07damag\xff\xff", id="name-that-is-no-text"),
+        pytest.param(b"\x06\x03\x55\x1d\x11", b"\x06\x03\x55\x1d\x13", id="two-extensions-of-one-kind"),
+        pytest.param(b"\x82\x0cdamaged.test", b"\x83\x0cdamaged.test", id="alternative-name-of-an-unknown-kind"),
+        pytest.param(b"\x2a\x86\x48\xce\x3d\x02\x01", b"\x2a\x86\x48\xce\x3d\x02\x7f", id="key-of-an-unknown-kind"),
+    ],
+)
+def test_a_damaged_certificate_is_no_traceback(there: bytes, instead: bytes) -> None:
+    assert x509.describe(CERTIFICATE)["subject"] == "CN=damaged"
+    assert there in CERTIFICATE
+    with pytest.raises(TrustError, match=" cannot be read: "):
+        x509.describe(CERTIFICATE.replace(there, instead))
+
+
 @given(st.data())
 def test_whatever_the_certificate_only_a_trust_error_is_raised(data: st.DataObject) -> None:
     damaged = bytearray(CERTIFICATE)

@@ -200,7 +200,7 @@ def test_what_is_distrusted_is_no_anchor() -> None:
         for name, other in (("platform1", "desktop1"), ("desktop1", "platform1"))
     }
     for alias, outcome in (("another", "holds"), ("desktop1", "fails")):
-        wish = StoreWish(trusted=(TrustWish(alias, present=False),))
+        wish = StoreWish(trusted=(TrustWish(alias),))
         (verdict,) = prove(system, facts, Stores({"platform1": wish, "desktop1": StoreWish()}, {}), (), NOW)
         assert verdict.outcome == outcome
 
