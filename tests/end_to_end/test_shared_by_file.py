@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from judges import keytool_entries, matrix, openssl, outcomes, s_client
 from loopback import PASSWORD, Loopback, Run
@@ -33,13 +35,13 @@ def test_enable_accepts_every_link_and_refuses_outsiders_everywhere(loopback: Lo
         assert ("(a stranger)", server, "refused") in outcomes(loopback)
 
 
-def test_members_hold_the_platforms_store_byte_for_byte(loopback: Loopback, enabled: Run, keytool: object) -> None:
+def test_members_hold_the_platforms_store_byte_for_byte(loopback: Loopback, enabled: Run, keytool: Path) -> None:
     original = loopback.store("platform1").read_bytes()
     assert all(loopback.store(name).read_bytes() == original for name in ("ec1", "ec2", "sc1"))
     assert {loopback.store(name).stat().st_mode & 0o777 for name in loopback.kinds} == {0o600}
 
 
-def test_desktops_have_keys_of_their_own(loopback: Loopback, enabled: Run, keytool: object) -> None:
+def test_desktops_have_keys_of_their_own(loopback: Loopback, enabled: Run, keytool: Path) -> None:
     entries = {name: keytool_entries(keytool, loopback.store(name)) for name in ("platform1", "desktop1")}
     assert entries["platform1"] == {"platform1": "PrivateKeyEntry", "desktop1": "trustedCertEntry", "desktop2": "trustedCertEntry"}
     assert entries["desktop1"] == {"desktop1": "PrivateKeyEntry", "platform1": "trustedCertEntry"}
@@ -72,9 +74,20 @@ def test_a_second_run_changes_and_restarts_nothing(loopback: Loopback, enabled: 
     assert loopback.processes() == before
 
 
-def test_a_revoked_desktop_leaves_every_copy(loopback: Loopback, enabled: Run, keytool: object) -> None:
+def test_a_revoked_desktop_leaves_every_copy(loopback: Loopback, enabled: Run, keytool: Path) -> None:
     run = loopback.play("site", extra={"mtls_revoked": ["desktop1"], "mtls_report_path": str(loopback.root / "matrix.json")})
     assert run.code == 0, run.output
     assert ("desktop1", "platform1", "refused") in outcomes(loopback)
     assert ("desktop2", "platform1", "accepted") in outcomes(loopback)
     assert "desktop1" not in keytool_entries(keytool, loopback.store("ec2"))
+
+
+def test_a_new_password_protects_every_store_anew(loopback: Loopback, enabled: Run, keytool: Path) -> None:
+    """Stores, settings and processes change together, and then it is quiet."""
+    passwords = {"mtls_keystore_password": "the next one", "mtls_keystore_previous_password": PASSWORD, "mtls_revoked": ["desktop1"]}
+    run = loopback.play("site", extra=passwords)
+    assert run.code == 0, run.output[-4000:]
+    for name in ("platform1", "ec1", "desktop2"):
+        assert "platform1" in keytool_entries(keytool, loopback.store(name), "the next one")
+    again = loopback.play("site", extra=passwords)
+    assert (again.code, again.changed) == (0, 0), again.output

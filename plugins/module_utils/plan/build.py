@@ -127,6 +127,7 @@ def build(system: System, facts: Mapping[str, Facts], now: datetime.datetime, *,
     _check_shared_key(plan, system, facts, new_identities)
     plan.notes.extend(_unmanaged(system, facts, stores))
     plan.verdicts = list(prove(system, facts, stores, plan.identities, now))
+    plan.faults.extend(_unproven_flips(plan, system, facts))
     plan.restarts = activation(system, facts, _causes(plan))
     plan.changes.extend(Change(restart.member, "restart", restart.process, "restart", restart.reason) for restart in plan.restarts)
     return plan
@@ -245,6 +246,21 @@ def _check_shared_key(plan: Plan, system: System, facts: Mapping[str, Facts], ne
 def _same_key(entry: EntryFacts, other: EntryFacts) -> bool:
     keys = [x509.public_key_of(x509.pem_to_der(each.pem, each.alias)[0]) for each in (entry, other) if each.pem]
     return len(keys) == 2 and keys[0] == keys[1]
+
+
+def _unproven_flips(plan: Plan, system: System, facts: Mapping[str, Facts]) -> Iterator[str]:
+    """Endpoints that would begin to refuse clients of whom nobody knows whether they could present a certificate."""
+    if system.client_auth != "required":
+        return
+    switches = {name for name, value in system.adapter.settings.items() if "{require_client_auth}" in value}
+    for verdict in plan.verdicts:
+        wished, found = plan.settings.get(verdict.link.server, {}), facts[verdict.link.server].settings
+        flips = found is not None and any(name in wished and found.values.get(name) != wished[name] for name in switches)
+        if flips and verdict.outcome == "unknown":
+            yield (
+                f"'{verdict.link.server}' would begin to demand certificates, and the link {verdict.link.name} cannot be proven: "
+                f"{verdict.reason}. Run it when all members are reached, or revoke the one that is gone (mtls_revoked)"
+            )
 
 
 def _unmanaged(system: System, facts: Mapping[str, Facts], stores: Stores) -> Iterator[str]:

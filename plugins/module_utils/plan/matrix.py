@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.mutual.tls.plugins.module_utils.plan.measured import Facts
-from ansible_collections.mutual.tls.plugins.module_utils.plan.system import Link, Member, System
+from ansible_collections.mutual.tls.plugins.module_utils.plan.system import Endpoint, Link, Member, System
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,12 @@ def matrix(system: System, facts: Mapping[str, Facts]) -> Matrix:
     probes: list[PlannedProbe] = []
     notes: list[str] = []
     from_outside: dict[tuple[str, str], Link] = {}
+    away: dict[tuple[str, str], str] = {}
     for link in system.links():
         if not facts[link.client].reached:
             notes.append(f"{link.name} is not tried: '{link.client}' was not reached")
+            if _is_outside(system, link):
+                away.setdefault((link.server, link.endpoint), link.client)
         elif not facts[link.server].reached:
             notes.append(f"{link.name} is not tried: '{link.server}' was not reached")
         else:
@@ -70,15 +73,23 @@ def matrix(system: System, facts: Mapping[str, Facts]) -> Matrix:
     for member in system.members.values():
         if member.revoked:
             _probe_revoked(system, facts, member, probes, notes)
-    return Matrix(tuple(probes), tuple(notes), tuple(_unseen(system, facts, from_outside)))
+    faults = []
+    for server, endpoint in _unseen(system, facts, from_outside):
+        where = f"the host of '{server.name}' can show whom {server.address}:{endpoint.port} refuses"
+        if (server.name, endpoint.name) in away:
+            notes.append(f"nobody that was reached outside of {where}: '{away[server.name, endpoint.name]}' could, and was not reached")
+        else:
+            remedy = "it needs a reachable member on another host that connects to it (one of the kind 'client' will do)"
+            faults.append(f"nobody outside of {where}: {remedy}")
+    return Matrix(tuple(probes), tuple(notes), tuple(faults))
 
 
 def _is_outside(system: System, link: Link) -> bool:
     return system.is_outside(system.members[link.client].address, link.address)
 
 
-def _unseen(system: System, facts: Mapping[str, Facts], from_outside: Mapping[tuple[str, str], Link]) -> Iterator[str]:
-    """Endpoints that are to refuse clients and that nobody can try from outside, a sentence each."""
+def _unseen(system: System, facts: Mapping[str, Facts], from_outside: Mapping[tuple[str, str], Link]) -> Iterator[tuple[Member, Endpoint]]:
+    """The endpoints that are to refuse clients and that nobody tries from outside."""
     if system.client_auth != "required":
         return
     for server in system.members.values():
@@ -86,10 +97,7 @@ def _unseen(system: System, facts: Mapping[str, Facts], from_outside: Mapping[tu
             continue
         for endpoint in server.endpoints:
             if endpoint.port is not None and (server.name, endpoint.name) not in from_outside:
-                yield (
-                    f"nobody outside of the host of '{server.name}' can show whom {server.address}:{endpoint.port} refuses: "
-                    "it needs a reachable member on another host that connects to it (one of the kind 'client' will do)"
-                )
+                yield server, endpoint
 
 
 def _probe_revoked(system: System, facts: Mapping[str, Facts], member: Member, probes: list[PlannedProbe], notes: list[str]) -> None:

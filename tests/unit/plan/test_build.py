@@ -94,6 +94,24 @@ def test_a_member_outside_of_the_limit_stops_nothing() -> None:
     assert (scene.plan().state, scene.plan().faults, scene.plan().notes) == ("clean", [], [])
 
 
+def test_client_auth_is_not_required_of_members_that_were_not_measured() -> None:
+    """Invariant 1: who is outside of --limit, or skipped, would be locked out."""
+    scene = Scene()
+    scene["platform1"]["settings"]["values"]["pico.rcp.tls.require_clientauth"] = "false"
+    assert scene.plan().state == "pending"
+    scene.lose("ec2", failure="no answer")
+    plan = scene.plan(unreachable="skip")
+    assert plan.state == "unprovable"
+    assert [fault for fault in plan.faults if "'platform1' would begin to demand certificates, and the link ec2 -> platform1:6790" in fault]
+
+
+def test_where_it_is_required_already_a_member_may_be_away() -> None:
+    scene = Scene()
+    scene["platform1"]["settings"]["values"]["pico.rcp.tls.keystore"] = "elsewhere"
+    scene.lose("ec2")
+    assert scene.plan().faults == []
+
+
 def test_a_revoked_member_may_be_away() -> None:
     scene = Scene(revoked=["ec1"])
     scene.lose("ec1", failure="No route to host")
