@@ -21,7 +21,7 @@ from ansible_collections.mutual.tls.plugins.module_utils.entries import (
     SigningKey,
     TrustedCertEntry,
 )
-from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError, StoreError, UnsupportedStoreError
+from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError, PasswordError, StoreError, UnsupportedStoreError
 
 #: A larger file is no keystore.
 MAX_BYTES = 64 * 1024 * 1024
@@ -116,9 +116,9 @@ def parse_store(data: bytes, password: str) -> Store:
     return Store(pkcs12.read(data, password))
 
 
-def open_store(path: str, password: str) -> Store:
-    """The store in the file at *path*, which must be there."""
-    store = open_store_if_present(path, password)
+def open_store(path: str, password: str, old_password: str | None = None) -> Store:
+    """The store in the file at *path*, which must be there, under *password* or the one before it."""
+    store, _old = open_under_either(path, password, old_password)
     if store is None:
         raise StoreError(f"There is no keystore at {path}.", path=path)
     return store
@@ -133,6 +133,22 @@ def open_store_if_present(path: str, password: str) -> Store | None:
         return parse_store(data, password)
     except StoreError as error:
         raise type(error)(f"The keystore {path} cannot be read: {error}. It was left as it is.", path=path) from error
+
+
+def open_under_either(path: str, password: str, old_password: str | None) -> tuple[Store | None, bool]:
+    """The store, or None if and only if there is no such file; and whether only the password before the present one opens it."""
+    try:
+        return open_store_if_present(path, password), False
+    except PasswordError:
+        if old_password is None:
+            raise
+    try:
+        return open_store_if_present(path, old_password), True
+    except PasswordError as error:
+        raise PasswordError(
+            f"The keystore {path} cannot be read: neither 'password' nor 'old_password' opens it, or it was damaged. It was left as it is.",
+            path=path,
+        ) from error
 
 
 def profile(store: Store) -> str:
@@ -166,6 +182,7 @@ __all__ = [
     "kind",
     "open_store",
     "open_store_if_present",
+    "open_under_either",
     "parse_store",
     "profile",
     "serialize_store",

@@ -36,6 +36,9 @@ options:
         description: Opens the store.
         type: str
         required: true
+      old_password:
+        description: What opens the store until a change of its password is carried out.
+        type: str
       alias:
         description: The private key to present. It can be left out when the store has only one.
         type: str
@@ -232,6 +235,7 @@ def argument_spec() -> dict[str, Any]:
             "options": {
                 "path": {"type": "path", "required": True},
                 "password": {"type": "str", "required": True, "no_log": True},
+                "old_password": {"type": "str", "no_log": True},
                 "alias": {"type": "str"},
             },
         },
@@ -281,7 +285,7 @@ def check(params: dict[str, Any]) -> None:
 def party(params: dict[str, Any]) -> Party:
     """The identity and trust that the options give."""
     wanted = params["keystore"]
-    store = keystore.open_store(wanted["path"], wanted["password"]) if wanted else None
+    store = keystore.open_store(wanted["path"], wanted["password"], wanted["old_password"]) if wanted else None
     identity = None
     if store is not None:
         needed = wanted["alias"] is not None or any(wish["present"] == "keystore" for wish in params["probes"])

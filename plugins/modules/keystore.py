@@ -194,7 +194,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.mutual.tls.plugins.module_utils import files, keystore, options, store_changes, x509
 from ansible_collections.mutual.tls.plugins.module_utils.edge import run
 from ansible_collections.mutual.tls.plugins.module_utils.entries import PrivateKeyEntry
-from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError, PasswordError, StoreError
+from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError, StoreError
 from ansible_collections.mutual.tls.plugins.module_utils.facts import store_facts
 from ansible_collections.mutual.tls.plugins.module_utils.plan.store import IdentityWish, StoreChange, StoreWish, TrustWish, check_alias
 
@@ -249,30 +249,13 @@ def wish(params: dict[str, Any]) -> StoreWish:
     return StoreWish(identity, tuple(trusted), params["purge_trusted"])
 
 
-def open_existing(params: dict[str, Any]) -> tuple[keystore.Store | None, bool]:
-    """The store as it is, and whether it is still under the old password."""
-    path, password, old_password = params["path"], params["password"], params["old_password"]
-    try:
-        return keystore.open_store_if_present(path, password), False
-    except PasswordError:
-        if old_password is None:
-            raise
-    try:
-        return keystore.open_store_if_present(path, old_password), True
-    except PasswordError as error:
-        raise PasswordError(
-            f"The keystore {path} cannot be read: neither 'password' nor 'old_password' opens it, or it was damaged. It was left as it is.",
-            path=path,
-        ) from error
-
-
 def manage(module: AnsibleModule) -> dict[str, Any]:
     """Bring the store to what the options ask for."""
     params = module.params
     keystore.check_password(params["password"])
     path, now = params["path"], datetime.datetime.now(datetime.timezone.utc)
     wished = wish(params)
-    existing, protect_anew = open_existing(params)
+    existing, protect_anew = keystore.open_under_either(path, params["password"], params["old_password"])
     if params["state"] == "absent":
         return remove(module, existing)
     if params["copy_content"] is not None:

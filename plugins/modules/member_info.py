@@ -204,7 +204,7 @@ from ansible_collections.mutual.tls.plugins.module_utils import (
 )
 from ansible_collections.mutual.tls.plugins.module_utils.edge import run
 from ansible_collections.mutual.tls.plugins.module_utils.entries import PrivateKeyEntry
-from ansible_collections.mutual.tls.plugins.module_utils.errors import PasswordError, PeerError
+from ansible_collections.mutual.tls.plugins.module_utils.errors import PeerError
 from ansible_collections.mutual.tls.plugins.module_utils.facts import store_facts
 from ansible_collections.mutual.tls.plugins.module_utils.plan.store import IdentityWish
 
@@ -259,13 +259,14 @@ def collect(params: dict[str, Any]) -> dict[str, Any]:
     keystore.check_password(params["keystore"]["password"], "keystore.password")
     if params["identity"]:
         IdentityWish.from_options(params["identity"])  # a wish that cannot be carried out is refused before anything is touched
-    store, under_old_password = open_store(params["keystore"])
+    wanted = params["keystore"]
+    store, under_old_password = keystore.open_under_either(wanted["path"], wanted["password"], wanted["old_password"])
     with ThreadPoolExecutor(max_workers=16) as pool:
         seen = pool.map(lambda item: observe(item, params["timeout"]), params["observe"])
         own = pool.map(lambda item: look_at(item, params["timeout"]), params["endpoints"])
         result = {
             "changed": False,
-            "store": {**store_facts(params["keystore"]["path"], store), "under_old_password": under_old_password},
+            "store": {**store_facts(wanted["path"], store), "under_old_password": under_old_password},
             "proof": prove(params, store),
             "identity_wish": params["identity"],
             "settings": read_settings(params["settings"]) if params["settings"] else None,
@@ -274,16 +275,6 @@ def collect(params: dict[str, Any]) -> dict[str, Any]:
         result["observed"] = list(seen)
         result["endpoints"] = with_start_times(list(own))
     return result
-
-
-def open_store(option: dict[str, Any]) -> tuple[keystore.Store | None, bool]:
-    """The store, and whether only the password before the present one opens it."""
-    try:
-        return keystore.open_store_if_present(option["path"], option["password"]), False
-    except PasswordError:
-        if option["old_password"] is None:
-            raise
-        return keystore.open_store_if_present(option["path"], option["old_password"]), True
 
 
 def prove(params: dict[str, Any], store: keystore.Store | None) -> str | None:
