@@ -14,7 +14,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.mutual.tls.plugins.module_utils.files import write_atomically
 from ansible_collections.mutual.tls.plugins.module_utils.plan.matrix import PlannedProbe, matrix
-from ansible_collections.mutual.tls.plugins.module_utils.plan.text import matrix_text
+from ansible_collections.mutual.tls.plugins.module_utils.plan.text import matrix_text, printable
 from ansible_collections.mutual.tls.plugins.plugin_utils.collected import gather, system_from
 
 ARGUMENT_SPEC: dict[str, Any] = {
@@ -48,7 +48,7 @@ class ActionModule(ActionBase):
             write_atomically(arguments["path"], (json.dumps({"links": rows}, indent=2) + "\n").encode("utf-8"), mode=0o644)
         refused = sum(row["expect"] == "refused" for row in rows)
         title = f"Matrix: {len(rows)} handshakes, {len(rows) - refused} to be accepted and {refused} to be refused"
-        self._display.display("\n".join(["", title, matrix_text(rows), *(f"  Note: {note}." for note in wanted.notes), ""]))
+        self._display.display("\n".join(["", title, matrix_text(rows), *(f"  Note: {printable(note)}." for note in wanted.notes), ""]))
         failures = [_failure(row) for row in rows if not row["as_expected"]] + [f"{fault}." for fault in wanted.faults]
         if failures:
             raise AnsibleActionFail("The system does not do what it should:\n" + "\n".join(f"  - {line}" for line in failures))

@@ -17,7 +17,7 @@ from ansible_collections.mutual.tls.plugins.module_utils.files import write_atom
 from ansible_collections.mutual.tls.plugins.module_utils.plan.build import Plan, build
 from ansible_collections.mutual.tls.plugins.module_utils.plan.matrix import Matrix, matrix
 from ansible_collections.mutual.tls.plugins.module_utils.plan.system import System
-from ansible_collections.mutual.tls.plugins.module_utils.plan.text import plan_text
+from ansible_collections.mutual.tls.plugins.module_utils.plan.text import plan_text, printable
 from ansible_collections.mutual.tls.plugins.plugin_utils.collected import gather, system_from
 
 ARGUMENT_SPEC: dict[str, Any] = {
@@ -59,7 +59,7 @@ class ActionModule(ActionBase):
         if arguments["path"]:
             write_atomically(arguments["path"], (json.dumps(plan.to_dict(), indent=2) + "\n").encode("utf-8"), mode=0o644)
         if plan.state == "unprovable":
-            faults = "".join(f"\n  - {fault}" for fault in plan.faults)
+            faults = "".join(f"\n  - {printable(fault)}" for fault in plan.faults)
             raise AnsibleActionFail(f"The plan cannot be carried out; nothing was restarted.{faults}\n{text}")
         if arguments["show"]:
             self._display.display(f"\n{text}\n")

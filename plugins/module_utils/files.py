@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 
 
 def read_if_present(path: str, *, most: int = -1) -> bytes | None:
@@ -34,6 +35,20 @@ def write_atomically(path: str, content: bytes, *, mode: int = 0o600) -> None:
         _replace(os.path.realpath(path), content, mode)
     except OSError as error:
         raise OSError(error.errno, error.strerror, path) from error
+
+
+def keep_copy(path: str) -> str:
+    """Copy the file at *path* beside it, as Ansible names backups; returns the copy's path.
+
+    The copy has the file's owner and group, and is readable by that owner only, whatever the file's mode.
+    """
+    copy = f"{path}.{os.getpid()}.{time.strftime('%Y-%m-%d@%H:%M:%S', time.localtime())}~"
+    with open(path, "rb") as stream:
+        content, original = stream.read(), os.fstat(stream.fileno())
+    write_atomically(copy, content)
+    if (original.st_uid, original.st_gid) != (os.geteuid(), os.getegid()):
+        os.chown(copy, original.st_uid, original.st_gid)
+    return copy
 
 
 def _replace(path: str, content: bytes, mode: int) -> None:

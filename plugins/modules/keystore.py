@@ -93,7 +93,7 @@ options:
     description: The name under which the identity's owner proves that it holds the key, see RV(proof).
     type: str
   backup:
-    description: Keep a copy of the file as it was before a change, with its owner and mode.
+    description: Keep a copy of the file as it was before a change, readable by its owner only.
     type: bool
     default: false
 seealso:
@@ -272,7 +272,7 @@ def manage(module: AnsibleModule) -> dict[str, Any]:
     if changes and not module.check_mode:
         check_directory(path)
         if params["backup"] and existing is not None:
-            result["backup_file"] = module.backup_local(path)
+            result["backup_file"] = files.keep_copy(path)
         keystore.write_store(path, data or keystore.serialize_store(store, params["password"]), params["password"])
         existing = store
     if existing is not None:
@@ -302,7 +302,7 @@ def remove(module: AnsibleModule, existing: keystore.Store | None) -> dict[str, 
     result: dict[str, Any] = {"changed": bool(changes)}
     if changes and not module.check_mode:
         if module.params["backup"]:
-            result["backup_file"] = module.backup_local(path)
+            result["backup_file"] = files.keep_copy(path)
         os.unlink(path)
     return {**result, **report(module.params, StoreWish(), None, changes), "diff": diff(path, changes)}
 

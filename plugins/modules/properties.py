@@ -176,7 +176,6 @@ backup_file:
 """
 
 import os
-import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -239,12 +238,6 @@ def edited(document: properties_file.Document, writes: dict[str, str | None]) ->
     return document.content
 
 
-def keep_copy(path: str, content: bytes) -> str:
-    copy = f"{path}.{os.getpid()}.{time.strftime('%Y-%m-%d@%H:%M:%S', time.localtime())}~"
-    files.write_atomically(copy, content, mode=0o600)
-    return copy
-
-
 def converge(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     path = params["path"]
@@ -272,7 +265,7 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
         content = edited(document, settings.settle(desired, actual, planned, encrypt))
         if not module.check_mode:
             if params["backup"] and before is not None:
-                result["backup_file"] = keep_copy(path, before)
+                result["backup_file"] = files.keep_copy(path)
             files.write_atomically(path, content, mode=0o600)
     if os.path.exists(path):
         attributes = module.load_file_common_arguments(params, path=os.path.realpath(path))

@@ -274,3 +274,14 @@ def test_no_more_is_read_than_asked_for(tmp_path: Path) -> None:
     with open(tmp_path / "sparse", "wb") as stream:
         stream.truncate(2**40)
     assert files.read_if_present(str(tmp_path / "sparse"), most=1000) == bytes(1000)
+
+
+def test_a_copy_is_for_its_owner_only(tmp_path: Path) -> None:
+    """Whatever the mode of the file is: it may have been made by others."""
+    path = tmp_path / "keys"
+    path.write_bytes(b"old")
+    path.chmod(0o644)
+    copy = Path(files.keep_copy(str(path)))
+    assert (copy.read_bytes(), copy.stat().st_mode & 0o777) == (b"old", 0o600)
+    assert copy.name.startswith("keys.")
+    assert path.stat().st_mode & 0o777 == 0o644

@@ -16,10 +16,15 @@ _WIDEST = 60
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """Columns as wide as their widest cell, a line a row; the last column is not padded."""
-    cells = [[str(cell) for cell in row] for row in (headers, *rows)]
+    cells = [[printable(str(cell)) for cell in row] for row in (headers, *rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(headers) - 1)]
     lines = ("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[-1]]) for row in cells)
     return "\n".join(f"  {line.rstrip()}" for line in lines)
+
+
+def printable(text: str) -> str:
+    """*text* as it may go to a terminal: a host that lies could otherwise write over what others are shown."""
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
 
 
 def plan_text(system: System, plan: Plan) -> str:
@@ -35,7 +40,7 @@ def plan_text(system: System, plan: Plan) -> str:
     if failing:
         lines.append("Links that would not work:")
         lines.append(table(("LINK", "WHY"), failing))
-    lines.extend(f"  Note: {note}." for note in plan.notes)
+    lines.extend(f"  Note: {printable(note)}." for note in plan.notes)
     return "\n".join(lines)
 
 

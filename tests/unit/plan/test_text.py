@@ -85,3 +85,8 @@ def test_what_differs_from_the_expectation_comes_first() -> None:
         "  FAIL  ec2           p       192.0.2.1:6790  accepted  unreachable  -         gone",
         "  ok    ec1           p       192.0.2.1:6790  accepted  accepted     TLSv1.3",
     ]
+
+
+def test_what_hosts_say_cannot_move_the_cursor() -> None:
+    shown = table(("WHO", "WHY"), [("ec1", "\x1b[2J\rall is well")])
+    assert shown.splitlines()[1] == "  ec1  \\x1b[2J\\rall is well"
