@@ -537,6 +537,7 @@ def test_a_long_chain_is_read_in_time() -> None:
         (EC1.pkcs8, False),
         (b"\xfe\xed\xfe\xed\0\0\0\2", False),
     ],
+    ids=["small", "written", "empty", "cut", "version-2", "version-3", "certificate", "key", "jks"],
 )
 def test_the_kind_is_seen_from_the_first_bytes(data: bytes, verdict: bool) -> None:
     assert pkcs12.is_pkcs12(data) is verdict
