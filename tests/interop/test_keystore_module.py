@@ -359,15 +359,13 @@ def test_an_alias_of_the_other_kind_is_refused(call: Call) -> None:
 def test_info_says_what_is_there(call: Call, java: Keytool, path: Path) -> None:
     absent = call(keystore_info)
     assert (absent["present"], absent["entries"]) == (False, [])
-    ending = issue("ending", ends=NOW + DAY)
-    call(identity=IDENTITY, trusted=[{"alias": "ending", "cert_content": ending.pem}])
+    call(identity=IDENTITY, trusted=TRUST)
     said = call(keystore_info)
     assert (said["present"], said["format"], said["profile"], said["changed"]) == (True, "pkcs12", "default", False)
     assert "content" not in said
     assert {entry["alias"]: (entry["sha256"],) for entry in said["entries"]} == {
         alias: each.sha256 for alias, each in java.list(path).items()
     }
-    assert f"{path}: the certificate under the alias 'ending' ends on " in str(said["warnings"])
     assert "the password is wrong" in call(keystore_info, fails=True, password="the wrong password")["msg"]
 
 
@@ -457,3 +455,12 @@ def test_ansible_makes_a_store_and_shows_no_secret(tmp_path: Path, java: Keytool
     assert "PRIVATE KEY" not in printed
     assert PASSWORD not in printed
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_ansible_shows_what_a_person_should_know(tmp_path: Path) -> None:
+    """As a process of its own: within another that also has Ansible's controller, a module's warnings go elsewhere."""
+    (tmp_path / "keys.p12").write_bytes(pfx(cert_bag(issue("ending", ends=NOW + DAY).der, "ending", trusted=True)))
+    wishes = {"path": str(tmp_path / "keys.p12"), "password": "{{ secret }}"}
+    code, _results, printed = ansible(tmp_path, "mutual.tls.keystore_info", wishes, {"ec1": {"secret": PASSWORD}})
+    assert code == 0, printed
+    assert "keys.p12: the certificate under the alias 'ending' ends on " in " ".join(printed.split())
