@@ -18,8 +18,10 @@ from mediationzone.install import install_system, start_system, stop_system
 from mediationzone.layout import Layout
 
 BIN = Path(sys.executable).parent
+#: A part of the password that no quoting changes; another in each process, whose command lines others watch.
+WORD = f"$word{os.getpid()}"
 #: Everything that breaks when a password goes through a shell, a template or a properties file unquoted.
-PASSWORD = 'it\'s a "pass" $word !\\ {x} #1'
+PASSWORD = f'it\'s a "pass" {WORD} !\\ {{x}} #1'
 
 
 @dataclass(frozen=True)

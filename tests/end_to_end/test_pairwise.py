@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bystander import command_lines
 from judges import keytool_entries, matrix, openssl, outcomes, public_key, s_client
-from loopback import PASSWORD, Loopback, Run
+from loopback import PASSWORD, WORD, Loopback, Run
 
 LINKS = 4 + 3 + 1  # everybody to the platform, and the platform to the containers
 OUTSIDERS = 4 * 2  # no certificate and a stranger, at each of four endpoints
@@ -40,7 +41,10 @@ def enabled(loopback: Loopback, looked: Any) -> Run:
         "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(loopback.root / "facts"),
     }
     report = {"mtls_report_path": str(loopback.root / "matrix.json"), "mtls_plan_path": str(loopback.root / "plan.json")}
-    return loopback.play("enable", "-vvv", "--diff", extra=report, env=secrets_could_be_in)
+    with command_lines(containing=WORD) as seen:
+        run = loopback.play("enable", "-vvv", "--diff", extra=report, env=secrets_could_be_in)
+    (loopback.root / "command_lines").write_text("\n".join(seen), encoding="utf-8")
+    return run
 
 
 @pytest.fixture(scope="module")
@@ -132,14 +136,19 @@ def test_no_password_is_in_the_output_the_log_or_the_fact_cache(loopback: Loopba
     texts = {"output": enabled.output, "log": (loopback.root / "ansible.log").read_text(encoding="utf-8")}
     texts.update({str(path): path.read_text(encoding="utf-8") for path in (loopback.root / "facts").rglob("*") if path.is_file()})
     texts.update({name: (loopback.root / name).read_text(encoding="utf-8") for name in ("plan.json", "matrix.json")})
-    parts = (PASSWORD, json.dumps(PASSWORD)[1:-1], "$word", "{x} #1")
+    parts = (PASSWORD, json.dumps(PASSWORD)[1:-1], WORD, "{x} #1")
     assert [(where, part) for where, text in texts.items() for part in parts if part in text] == []
+
+
+def test_no_password_is_on_a_command_line(loopback: Loopback, enabled: Run) -> None:
+    """Its failing twin is in test_shared_by_file.py, where the password is handed over as an argument."""
+    assert (loopback.root / "command_lines").read_text(encoding="utf-8") == ""
 
 
 def test_no_password_is_in_the_registry(loopback: Loopback, enabled: Run) -> None:
     for path, content in loopback.files().items():
         if "config" in path:
-            assert b"$word" not in content, path
+            assert WORD.encode() not in content, path
 
 
 def test_a_second_run_changes_and_restarts_nothing(loopback: Loopback, again: tuple[Run, dict[str, str]]) -> None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from bystander import command_lines
 from judges import keytool_entries, matrix, openssl, outcomes, s_client
-from loopback import PASSWORD, Loopback, Run
+from loopback import PASSWORD, WORD, Loopback, Run
 
 VARIABLES = {
     "mtls_trust_model": "shared",
@@ -24,7 +25,10 @@ VARIABLES = {
 @pytest.fixture(scope="module")
 def enabled(loopback: Loopback) -> Run:
     """The first enable."""
-    return loopback.play("enable", extra={"mtls_report_path": str(loopback.root / "matrix.json")})
+    with command_lines(containing=WORD) as seen:
+        run = loopback.play("enable", extra={"mtls_report_path": str(loopback.root / "matrix.json")})
+    (loopback.root / "command_lines").write_text("\n".join(seen), encoding="utf-8")
+    return run
 
 
 def test_enable_accepts_every_link_and_refuses_outsiders_everywhere(loopback: Loopback, enabled: Run) -> None:
@@ -54,7 +58,7 @@ def test_the_files_hold_no_password(loopback: Loopback, enabled: Run) -> None:
         assert "pico.rcp.tls.require_clientauth" in text
         assert "mz.httpd.security.key.password" in text
         assert PASSWORD not in text
-        assert "$word" not in text
+        assert WORD not in text
         assert path.stat().st_mode & 0o777 == 0o600
 
 
@@ -64,6 +68,13 @@ def test_the_web_port_speaks_https_with_the_platforms_certificate(loopback: Loop
     assert "id-ecPublicKey" in openssl(
         "pkcs12", "-in", str(loopback.store("platform1")), "-passin", "env:PASSWORD", "-nodes", "-nocerts"
     ) or ("Server public key is 256 bit" in seen)
+
+
+def test_a_bystander_sees_the_password_that_is_handed_over_as_an_argument(loopback: Loopback, enabled: Run) -> None:
+    """What the README warns of, and why it is not the default; and nothing but mzsh's own call."""
+    lines = (loopback.root / "command_lines").read_text(encoding="utf-8").splitlines()
+    assert lines
+    assert [line for line in lines if "encryptpassword" not in line] == []
 
 
 def test_a_second_run_changes_and_restarts_nothing(loopback: Loopback, enabled: Run) -> None:
