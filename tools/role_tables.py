@@ -23,7 +23,7 @@ BEGIN = "<!-- Written by tools/role_tables.py from meta/argument_specs.yml and d
 END = "<!-- End of the table. -->"
 
 # A default that is an inventory's variable, with or without something to fall back upon.
-_FROM_INVENTORY = re.compile(r"\{\{ (?P<variable>mtls_\w+)(?: \| default\((?P<fallback>[^|]*)\))? \}\}")
+_FROM_INVENTORY = re.compile(r"\{\{ (?:lookup\('ansible.builtin.vars', ')?(?P<variable>mtls_\w+)(?:', default=(?P<fallback>.*)\))? \}\}")
 _MARKUP = re.compile(r"\b[CMOV]\(([^)]*)\)")
 
 
@@ -67,6 +67,8 @@ def kind(option: dict[str, Any]) -> str:
 def default(option: dict[str, Any], value: Any) -> str:
     """What a variable is when it is not given: the variable of the inventory that it comes from, and what else."""
     found = _FROM_INVENTORY.fullmatch(str(value))
+    if found is None and option.get("required"):
+        return "required"
     if found is None:
         # Which one it is, is said in the description.
         return "computed" if "{{" in str(value) else f"`{value}`"

@@ -26,10 +26,6 @@ ARGUMENT_SPEC: dict[str, Any] = {
 }
 
 
-# A handshake that was not made is a failure of its own.
-_NOT_MADE = {"outcome": "not_made", "as_expected": False, "reason": "the handshake was not made", "protocol": None, "peer_sha256": None}
-
-
 class ActionModule(ActionBase):
     """Joins what each host's handshakes showed."""
 
@@ -42,22 +38,34 @@ class ActionModule(ActionBase):
         hostvars = (task_vars or {})["hostvars"]
         system = system_from(arguments["system"])
         wanted = matrix(system, gather(system, hostvars, arguments["collected"], stores=arguments["stores"]))
-        made = {name: _by_probe(hostvars[name].get(arguments["handshakes"])) for name in {probe.member for probe in wanted.probes}}
-        rows = [_row(probe, made[probe.member].get((probe.to_option(None)["name"], probe.present), _NOT_MADE)) for probe in wanted.probes]
-        if arguments["path"]:
-            write_atomically(arguments["path"], (json.dumps({"links": rows}, indent=2) + "\n").encode("utf-8"), mode=0o644)
+        registered = {name: hostvars[name].get(arguments["handshakes"]) or {} for name in {probe.member for probe in wanted.probes}}
+        made = {name: _by_probe(result) for name, result in registered.items()}
+        rows = []
+        for probe in wanted.probes:
+            result = made[probe.member].get((probe.to_option(None)["name"], probe.present))
+            rows.append(_row(probe, _not_made(registered[probe.member]) if result is None else result))
         refused = sum(row["expect"] == "refused" for row in rows)
         title = f"Matrix: {len(rows)} handshakes, {len(rows) - refused} to be accepted and {refused} to be refused"
         self._display.display("\n".join(["", title, matrix_text(rows), *(f"  Note: {printable(note)}." for note in wanted.notes), ""]))
+        if arguments["path"]:
+            write_atomically(arguments["path"], (json.dumps({"links": rows}, indent=2) + "\n").encode("utf-8"), mode=0o644)
         failures = [_failure(row) for row in rows if not row["as_expected"]] + [f"{fault}." for fault in wanted.faults]
         if failures:
-            raise AnsibleActionFail("The system does not do what it should:\n" + "\n".join(f"  - {line}" for line in failures))
+            lines = "".join(f"\n  - {printable(failure)}" for failure in failures)
+            raise AnsibleActionFail(f"The system does not do what it should:{lines}")
         return {"changed": False, "links": rows, "notes": list(wanted.notes)}
 
 
-def _by_probe(registered: Mapping[str, Any] | None) -> dict[tuple[str, str], Mapping[str, Any]]:
+def _by_probe(registered: Mapping[str, Any]) -> dict[tuple[str, str], Mapping[str, Any]]:
     """What the handshakes of one host showed, by the probe's name and what it presented."""
-    return {(result["name"], result["present"]): result for result in (registered or {}).get("results") or ()}
+    return {(result["name"], result["present"]): result for result in registered.get("results") or ()}
+
+
+def _not_made(registered: Mapping[str, Any]) -> dict[str, Any]:
+    """A handshake that was not made is a failure of its own, for the reason that its host gave."""
+    troubled = registered.get("failed") or registered.get("unreachable")
+    reason = str(registered.get("msg", "no reason given")).strip() if troubled else "the handshake was not made"
+    return {"outcome": "not_made", "as_expected": False, "reason": reason, "protocol": None, "peer_sha256": None}
 
 
 def _row(probe: PlannedProbe, result: Mapping[str, Any]) -> dict[str, Any]:
@@ -68,7 +76,7 @@ def _row(probe: PlannedProbe, result: Mapping[str, Any]) -> dict[str, Any]:
         "address": f"{probe.link.address}:{probe.link.port}",
         "expect": probe.expect,
         "outcome": result["outcome"],
-        "as_expected": result["as_expected"],
+        "as_expected": bool(result["as_expected"]) and result["outcome"] == probe.expect,
         "reason": result["reason"],
         "protocol": result["protocol"],
         "served_sha256": result["peer_sha256"],

@@ -52,7 +52,7 @@ class ActionModule(ActionBase):
             "changed": False,
             "system": {"inventory": inventory, "adapter": arguments["adapter"], **wishes},
             "members": {member.name: _public(system, member) for member in system.members.values()},
-            "platforms": [member.name for member in system.members.values() if member.kind == "platform"],
+            "platforms": [member.name for member in system.members.values() if member.kind == "platform" and not member.revoked],
         }
 
 

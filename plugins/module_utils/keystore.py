@@ -95,6 +95,12 @@ def check_password(password: str, option: str = "password") -> None:
         raise InputError(f"'{option}' must have at least 6 characters, all of them printable ASCII: Java opens no store with another.")
 
 
+def check_unmasked(secret: str | None, option: str, *public: str | None) -> None:
+    """Refuse a password that is part of a public word: Ansible masks it wherever it occurs in a result, also in paths and names."""
+    if secret and any(secret in word for word in public if word):
+        raise InputError(f"'{option}' is a part of the keystore's path, or of a name or alias: choose a password that is no such word.")
+
+
 def kind(data: bytes) -> str:
     """The name of the format that *data* is in, found from its first bytes."""
     if pkcs12.is_pkcs12(data):
@@ -179,6 +185,7 @@ __all__ = [
     "Store",
     "TrustedCertEntry",
     "check_password",
+    "check_unmasked",
     "kind",
     "open_store",
     "open_store_if_present",

@@ -253,6 +253,9 @@ def manage(module: AnsibleModule) -> dict[str, Any]:
     """Bring the store to what the options ask for."""
     params = module.params
     keystore.check_password(params["password"])
+    aliases = [wish["alias"] for wish in [params["identity"], *params["trusted"]] if wish]
+    for option in ("password", "old_password"):
+        keystore.check_unmasked(params[option], option, params["path"], params["member"], *aliases)
     path, now = params["path"], datetime.datetime.now(datetime.timezone.utc)
     wished = wish(params)
     existing, protect_anew = keystore.open_under_either(path, params["password"], params["old_password"])

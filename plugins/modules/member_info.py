@@ -165,7 +165,9 @@ identity_wish:
   returned: success
   type: dict
 settings:
-  description: C(values) of the settings that are not secret, and C(secret_changes), what must be stored anew and why.
+  description:
+    - C(values) of the settings that are not secret, C(secret_changes), what must be stored anew and why, and C(modified), when their
+      file was last written.
   returned: when O(settings) is given
   type: dict
 endpoints:
@@ -184,6 +186,7 @@ clock:
   type: float
 """
 
+import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -257,6 +260,11 @@ def argument_spec() -> dict[str, Any]:
 def collect(params: dict[str, Any]) -> dict[str, Any]:
     """All facts of the member."""
     keystore.check_password(params["keystore"]["password"], "keystore.password")
+    for option in ("password", "old_password"):
+        subject = params["identity"]["subject"] if params["identity"] else None
+        keystore.check_unmasked(
+            params["keystore"][option], option, params["keystore"]["path"], params["name"], params["key_alias"], subject
+        )
     if params["identity"]:
         IdentityWish.from_options(params["identity"])  # a wish that cannot be carried out is refused before anything is touched
     wanted = params["keystore"]
@@ -292,7 +300,16 @@ def read_settings(option: dict[str, Any]) -> dict[str, Any]:
     return {
         "values": {name: actual[name] for name in option["names"] if name in actual},
         "secret_changes": [change.as_result() for change in settings.plan(desired, actual)],
+        "modified": modified(option["path"]) if option["place"] == "file" else None,
     }
+
+
+def modified(path: str) -> float | None:
+    """When a file was last written, seconds since the epoch; None when it is not there."""
+    try:
+        return os.stat(path).st_mtime
+    except FileNotFoundError:
+        return None
 
 
 def read_registry(option: dict[str, Any]) -> dict[str, str]:

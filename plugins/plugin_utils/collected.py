@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 
-from ansible_collections.mutual.tls.plugins.module_utils import crypto
+from ansible_collections.mutual.tls.plugins.module_utils import crypto, x509
 from ansible_collections.mutual.tls.plugins.module_utils.errors import MtlsError
 from ansible_collections.mutual.tls.plugins.module_utils.plan.build import setting_values
 from ansible_collections.mutual.tls.plugins.module_utils.plan.measured import Facts, read_facts
@@ -54,7 +54,19 @@ def gather(
         else:
             data = _with_stores(result, [variables.get(store) or {} for store in stores])
             changed = [change["name"] for setting in settings for change in _changes(variables.get(setting))]
-            facts[name] = read_facts(data if check_mode or not changed else _with_settings(system, name, data, changed))
+            facts[name] = _read(data if check_mode or not changed else _with_settings(system, name, data, changed))
+    return facts
+
+
+def _read(data: Mapping[str, Any]) -> Facts:
+    """The facts; a host that answers nonsense is at fault itself, and cannot stop the plan for all others."""
+    try:
+        facts = read_facts(data)
+        for entry in facts.store.entries if facts.store is not None else ():
+            if entry.pem is not None:
+                x509.pem_to_der(entry.pem, f"the certificate under the alias '{entry.alias}'")
+    except (MtlsError, AttributeError, KeyError, TypeError, ValueError) as error:
+        return read_facts(None, fault=f"its answer cannot be read: {error}")
     return facts
 
 

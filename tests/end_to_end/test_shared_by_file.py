@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,7 @@ VARIABLES = {
 def enabled(loopback: Loopback) -> Run:
     """The first enable."""
     with command_lines(containing=WORD) as seen:
-        run = loopback.play("enable", extra={"mtls_report_path": str(loopback.root / "matrix.json")})
+        run = loopback.play("enable", "-vvv", "--diff", extra={"mtls_report_path": str(loopback.root / "matrix.json")})
     (loopback.root / "command_lines").write_text("\n".join(seen), encoding="utf-8")
     return run
 
@@ -68,6 +69,13 @@ def test_the_web_port_speaks_https_with_the_platforms_certificate(loopback: Loop
     assert "id-ecPublicKey" in openssl(
         "pkcs12", "-in", str(loopback.store("platform1")), "-passin", "env:PASSWORD", "-nodes", "-nocerts"
     ) or ("Server public key is 256 bit" in seen)
+
+
+def test_neither_passwords_nor_the_shared_store_are_in_the_output(loopback: Loopback, enabled: Run) -> None:
+    assert WORD not in enabled.output
+    content = base64.b64encode(loopback.store("platform1").read_bytes()).decode("ascii")
+    assert loopback.store("ec1").read_bytes() == loopback.store("platform1").read_bytes(), "what travelled is what is there"
+    assert [part for part in (content[:64], content[600:664]) if part in enabled.output] == []
 
 
 def test_a_bystander_sees_the_password_that_is_handed_over_as_an_argument(loopback: Loopback, enabled: Run) -> None:

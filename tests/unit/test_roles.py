@@ -88,7 +88,7 @@ def test_specification_and_defaults_say_the_same_default(role: Path) -> None:
     """The specification's default is only text; what counts is the last word of the expression in the defaults."""
     defaults = in_yaml(role / "defaults" / "main.yml")
     for name, option in options_of(role).items():
-        expression = re.fullmatch(r"\{\{ mtls_\w+ \| default\((.*)\) \}\}", str(defaults[name]))
+        expression = re.fullmatch(r"\{\{ lookup\('ansible.builtin.vars', 'mtls_\w+', default=(.*)\) \}\}", str(defaults[name]))
         if "default" in option:
             assert expression, f"{name} has a default in the specification and none of the usual form in the defaults"
             literal = {"true": "True", "false": "False"}.get(expression[1], expression[1])

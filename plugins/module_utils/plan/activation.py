@@ -61,7 +61,7 @@ def _views(system: System, facts: Mapping[str, Facts]) -> Mapping[tuple[str, str
     views: dict[tuple[str, str], dict[str, str]] = {}
     for observer in system.members.values():
         for (server, endpoint), seen in facts[observer.name].observed.items():
-            if server in system.members and system.is_outside(observer.address, system.members[server].address):
+            if server in system.members and system.is_outside(observer, system.members[server]):
                 views.setdefault((server, endpoint), {})[observer.name] = seen
     return views
 
@@ -96,6 +96,9 @@ def _unloaded(system: System, member: Member, measured: Facts, found: EndpointFa
         return "it does not speak TLS yet"
     if found.started is not None and store.modified is not None and found.started < store.modified:
         return "it was started before its keystore was last written"
+    written = measured.settings.modified if measured.settings is not None else None
+    if found.started is not None and written is not None and found.started < written:
+        return "it was started before its settings were last written"
     identity = store.identity(system.key_alias(member))
     if identity is not None and found.served_sha256 is not None and found.served_sha256 != identity.sha256:
         return "it serves another certificate than the one in its keystore"

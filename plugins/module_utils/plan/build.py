@@ -31,6 +31,8 @@ from ansible_collections.mutual.tls.plugins.module_utils.plan.store import (
 from ansible_collections.mutual.tls.plugins.module_utils.plan.stores import Stores, check_certificates, store_wishes
 from ansible_collections.mutual.tls.plugins.module_utils.plan.system import Member, System
 
+_REMEDY = "Run it when all members are reached, or revoke the one that is gone (mtls_revoked)"
+
 
 @dataclass(frozen=True)
 class Change:
@@ -106,7 +108,8 @@ def build(system: System, facts: Mapping[str, Facts], now: datetime.datetime, *,
             text = f"'{name}' was not reached: {measured.failure}"
             (plan.faults if unreachable == "stop" and not system.members[name].revoked else plan.notes).append(text)
         if measured.fault is not None:
-            plan.faults.append(f"'{name}' could not be measured: {measured.fault}")
+            # A revoked host must not be able to stop its own revocation.
+            (plan.notes if system.members[name].revoked else plan.faults).append(f"'{name}' could not be measured: {measured.fault}")
     plan.faults.extend(check_certificates(system, facts))
     if plan.faults:
         return plan
@@ -125,9 +128,11 @@ def build(system: System, facts: Mapping[str, Facts], now: datetime.datetime, *,
             _plan_settings(plan, system, member, facts[member.name])
     _plan_copies(plan, system, facts)
     _check_shared_key(plan, system, facts, new_identities)
-    plan.notes.extend(_unmanaged(system, facts, stores))
+    plan.notes.extend(_unmanaged(facts, stores))
     plan.verdicts = list(prove(system, facts, stores, plan.identities, now))
     plan.faults.extend(_unproven_flips(plan, system, facts))
+    plan.faults.extend(_unproven_identities(plan, system, new_identities))
+    plan.notes.extend(_strangers_revoked(system, facts))
     plan.restarts = activation(system, facts, _causes(plan))
     plan.changes.extend(Change(restart.member, "restart", restart.process, "restart", restart.reason) for restart in plan.restarts)
     return plan
@@ -232,11 +237,8 @@ def _check_shared_key(plan: Plan, system: System, facts: Mapping[str, Facts], ne
         return
     for member in holders:
         held = facts[member.name].store
-        if not facts[member.name].reached:
-            plan.notes.append(
-                f"'{member.name}' is revoked and was not reached; what it holds of the shared key works until mtls_generation is raised"
-            )
-        elif held is not None and any(entry.type == "private_key" and _same_key(entry, identity) for entry in held.entries):
+        plan.notes.append(f"'{member.name}' is revoked: whoever copied the shared key there is let in until mtls_generation is raised")
+        if held is not None and any(entry.type == "private_key" and _same_key(entry, identity) for entry in held.entries):
             plan.faults.append(
                 f"'{member.name}' is in mtls_revoked and holds the key that all members share (sha256 {identity.sha256}), so it "
                 "would still be let in: raise mtls_generation, and the others get a new key"
@@ -259,15 +261,36 @@ def _unproven_flips(plan: Plan, system: System, facts: Mapping[str, Facts]) -> I
         if flips and verdict.outcome == "unknown":
             yield (
                 f"'{verdict.link.server}' would begin to demand certificates, and the link {verdict.link.name} cannot be proven: "
-                f"{verdict.reason}. Run it when all members are reached, or revoke the one that is gone (mtls_revoked)"
+                f"{verdict.reason}. {_REMEDY}"
             )
 
 
-def _unmanaged(system: System, facts: Mapping[str, Facts], stores: Stores) -> Iterator[str]:
+def _unproven_identities(plan: Plan, system: System, new_identities: Mapping[str, StoreChange]) -> Iterator[str]:
+    """Certificates that would be replaced while somebody who trusts the present one was not measured, and could not follow."""
+    for verdict in plan.verdicts:
+        if verdict.outcome == "unknown":
+            for name in (verdict.link.client, verdict.link.server):
+                owner = system.shared_source().name if system.holds_copy(system.members[name]) else name
+                if owner in new_identities and new_identities[owner].action != "create":
+                    yield (
+                        f"'{owner}' would get another certificate ({new_identities[owner].reason}), and the link {verdict.link.name} "
+                        f"cannot be proven: {verdict.reason}. {_REMEDY}"
+                    )
+
+
+def _strangers_revoked(system: System, facts: Mapping[str, Facts]) -> Iterator[str]:
+    """Names in mtls_revoked that nobody knows: perhaps they were meant to be others."""
+    known = {entry.alias for measured in facts.values() if measured.store is not None for entry in measured.store.entries}
+    for name in system.revoked:
+        if name not in system.members and name.lower() not in known:
+            yield f"'{name}' in mtls_revoked is no member, and nothing is trusted under that name"
+
+
+def _unmanaged(facts: Mapping[str, Facts], stores: Stores) -> Iterator[str]:
     """Trusted certificates that no link explains: each is somebody who is let in."""
-    if system.purge_trusted:
-        return
     for name, wish in stores.wishes.items():
+        if wish.purge_trusted:
+            continue
         store: StoreFacts | None = facts[name].store
         known = {trusted.alias for trusted in wish.trusted}
         aliases = [entry.alias for entry in store.entries if entry.type == "trusted_cert" and entry.alias not in known] if store else []

@@ -85,7 +85,7 @@ def matrix(system: System, facts: Mapping[str, Facts]) -> Matrix:
 
 
 def _is_outside(system: System, link: Link) -> bool:
-    return system.is_outside(system.members[link.client].address, link.address)
+    return system.is_outside(system.members[link.client], system.members[link.server])
 
 
 def _unseen(system: System, facts: Mapping[str, Facts], from_outside: Mapping[tuple[str, str], Link]) -> Iterator[tuple[Member, Endpoint]]:

@@ -57,6 +57,8 @@ class SettingsFacts:
     secret_changes: Mapping[str, str] = field(default_factory=dict)
     #: Names that this run already changed, and that a running process may not have loaded.
     changed: tuple[str, ...] = ()
+    #: When the file that holds them was last written, by its host's clock; None where they are in a registry.
+    modified: float | None = None
 
 
 @dataclass(frozen=True)
@@ -110,4 +112,4 @@ def read_facts(data: Mapping[str, Any] | None, *, failure: str | None = None, fa
 
 def _settings(data: Mapping[str, Any]) -> SettingsFacts:
     secret = {change["name"]: change["reason"] for change in data.get("secret_changes", ())}
-    return SettingsFacts(dict(data["values"]), secret, tuple(data.get("changed", ())))
+    return SettingsFacts(dict(data["values"]), secret, tuple(data.get("changed", ())), data.get("modified"))

@@ -114,7 +114,9 @@ def store_wishes(system: System, facts: Mapping[str, Facts]) -> Stores:
         if measured.reached and not member.revoked and not system.holds_copy(member):
             trusted, missing = _trusted(system, member, facts)
             distrusted = _distrusted(measured.store.entries if measured.store is not None else (), revoked, active)
-            wishes[member.name] = StoreWish(measured.identity_wish, (*trusted, *distrusted), system.purge_trusted)
+            # What nobody names may be the trust of one who was not measured: nothing is purged beside one of those.
+            purge = system.purge_trusted and all(facts[partner.name].reached or partner.revoked for partner in system.partners(member))
+            wishes[member.name] = StoreWish(measured.identity_wish, (*trusted, *distrusted), purge)
             awaited[member.name] = tuple(missing)
     return Stores(wishes, awaited)
 

@@ -74,6 +74,8 @@ class Member:
     #: The local address that its connections come from; None leaves it to the operating system.
     source_address: str | None = None
     revoked: bool = False
+    #: ``ansible_host``, where the inventory gives it: two containers on one machine are two entries with the same.
+    host: str | None = None
 
 
 @dataclass(frozen=True)
@@ -151,9 +153,10 @@ class System:
             if endpoint.port is not None:
                 yield Link(client.name, server.name, endpoint.name, server.address, endpoint.port)
 
-    def is_outside(self, client_address: str, server_address: str) -> bool:
-        """Whether a server treats a client at that address as one from outside of its host."""
-        return not self.adapter.exempts_local_clients or client_address != server_address
+    def is_outside(self, client: Member, server: Member) -> bool:
+        """Whether *server* treats *client* as one from outside of its host: what makes one host of two is an address they share."""
+        shared = client.address == server.address or (client.host is not None and client.host == server.host)
+        return not self.adapter.exempts_local_clients or not shared
 
     def shared_source(self) -> Member:
         """The member whose keystore all others copy in the trust model ``shared``: the first platform that is not revoked."""
@@ -208,7 +211,8 @@ def _member(name: str, variables: Mapping[str, Any], revoked: bool) -> Member:
         Endpoint(str(item["name"]), _port(item), str(item.get("tier", kind))) for item in variables.get("mtls_endpoints") or ()
     )
     source = variables.get("mtls_source_address")
-    return Member(name, kind, _alias(name, variables), _address(name, variables).strip(), endpoints, source, revoked)
+    host = variables.get("ansible_host")
+    return Member(name, kind, _alias(name, variables), _address(name, variables).strip(), endpoints, source, revoked, host)
 
 
 def _address(name: str, variables: Mapping[str, Any]) -> Any:

@@ -271,3 +271,13 @@ def test_processes_that_the_product_does_not_start_are_left_alone() -> None:
     assert restarts(scene, gw="its keystore changes") == [("ec3", "ec", "it is not running")]
     endpoint(scene, "platform1").update(listening=False)
     assert "gw" not in {member for member, _process, _reason in restarts(scene)}
+
+
+def test_settings_in_a_file_that_was_written_since_are_not_loaded() -> None:
+    """A run that died between writing them and the restart is finished by the next."""
+    scene = Scene()
+    started = endpoint(scene, "ec1")["started"]
+    scene["ec1"]["settings"]["modified"] = started
+    assert restarts(scene) == []
+    scene["ec1"]["settings"]["modified"] = started + 0.5
+    assert restarts(scene) == [("ec1", "ec", "it was started before its settings were last written")]

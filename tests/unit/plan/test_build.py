@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.mutual.tls.plugins.module_utils.plan.build import Change, Plan, setting_values
+from ansible_collections.mutual.tls.plugins.module_utils.plan.measured import read_facts
 from ansible_collections.mutual.tls.plugins.module_utils.plan.text import plan_text
 
 from .scenery import (
@@ -103,6 +104,40 @@ def test_client_auth_is_not_required_of_members_that_were_not_measured() -> None
     plan = scene.plan(unreachable="skip")
     assert plan.state == "unprovable"
     assert [fault for fault in plan.faults if "'platform1' would begin to demand certificates, and the link ec2 -> platform1:6790" in fault]
+
+
+@pytest.mark.parametrize(("unreachable", "failure"), [("skip", "no answer"), ("stop", None)], ids=["skipped", "outside_of_limit"])
+def test_no_certificate_is_replaced_while_somebody_who_trusts_it_is_away(unreachable: str, failure: str | None) -> None:
+    """Invariants 1 and 2: they could not follow, and would be locked out."""
+    scene = Scene()
+    scene["platform1"]["identity_wish"]["generation"] = 2
+    assert scene.plan().state == "pending"
+    scene.lose("ec2", failure=failure)
+    plan = scene.plan(unreachable=unreachable)
+    assert plan.state == "unprovable"
+    assert "'platform1' would get another certificate" in plan.faults[0]
+    assert "the link ec2 -> platform1:6790 cannot be proven: 'ec2' was not reached" in plan.faults[0]
+
+
+def test_a_first_certificate_needs_nobody_else() -> None:
+    scene = Scene()
+    scene["ec1"].update(store=no_store(), proof=None)
+    scene.lose("platform1")
+    assert (scene.plan().identities, scene.plan().faults) == (["ec1"], [])
+
+
+def test_a_revoked_host_cannot_stop_its_own_revocation() -> None:
+    scene = Scene(revoked=["desktop1"])
+    broken = {**scene.facts, "desktop1": read_facts(None, fault="its keystore is damaged")}
+    plan = scene.plan(broken)
+    assert plan.faults == []
+    assert "'desktop1' could not be measured: its keystore is damaged" in plan.notes
+    twin = Scene()
+    assert twin.plan({**twin.facts, "desktop1": read_facts(None, fault="its keystore is damaged")}).state == "unprovable"
+
+
+def test_a_name_that_nobody_knows_is_told() -> None:
+    assert "'desktp1' in mtls_revoked is no member, and nothing is trusted under that name" in Scene(revoked=["desktp1"]).plan().notes
 
 
 def test_where_it_is_required_already_a_member_may_be_away() -> None:
