@@ -14,7 +14,7 @@ OLDEST := build/venv-oldest
 REQUIREMENTS := .venv/requirements-installed
 # Only errors are of interest.
 PIP_OPTIONS := --quiet --quiet --disable-pip-version-check
-PARALLEL := -n $(WORKERS) --dist loadfile
+PARALLEL := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 PYTEST := $(BIN)/python -m pytest $(PARALLEL) $(PYTEST_ARGS)
 # Linters start Ansible: they find .venv's first, leave their files here and not in the user's HOME, and keep to themselves
 # which files they forgot to close.
