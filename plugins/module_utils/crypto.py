@@ -23,13 +23,17 @@ try:
     import cryptography
     from cryptography import x509
     from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-    from cryptography.hazmat.primitives import constant_time, hashes, hmac, serialization
-    from cryptography.hazmat.primitives import padding as block_padding
+    from cryptography.hazmat.primitives import constant_time, hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
     from cryptography.hazmat.primitives.asymmetric import padding as signature_padding
-    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+    from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
     from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
     from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+    try:  # where it is since cryptography 43, which deprecates the old place
+        from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
+    except ImportError:
+        from cryptography.hazmat.primitives.ciphers.algorithms import TripleDES
 except ImportError as error:
     _missing = str(error)
     if not TYPE_CHECKING:
@@ -45,10 +49,8 @@ except ImportError as error:
             def __call__(self, *_arguments: Any, **_options: Any) -> Any:
                 return _Absent()
 
-        cryptography = x509 = InvalidSignature = UnsupportedAlgorithm = constant_time = hashes = hmac = serialization = block_padding = (
-            _Absent()
-        )
-        ec = ed25519 = rsa = signature_padding = Cipher = algorithms = modes = PBKDF2HMAC = _Absent()
+        cryptography = x509 = InvalidSignature = UnsupportedAlgorithm = constant_time = hashes = serialization = _Absent()
+        ec = ed25519 = rsa = signature_padding = Cipher = CipherContext = TripleDES = algorithms = modes = PBKDF2HMAC = _Absent()
         ExtendedKeyUsageOID = NameOID = _Absent()
 
 
@@ -69,17 +71,17 @@ def require() -> None:
 __all__ = [
     "PBKDF2HMAC",
     "Cipher",
+    "CipherContext",
     "ExtendedKeyUsageOID",
     "InvalidSignature",
     "NameOID",
+    "TripleDES",
     "UnsupportedAlgorithm",
     "algorithms",
-    "block_padding",
     "constant_time",
     "ec",
     "ed25519",
     "hashes",
-    "hmac",
     "modes",
     "require",
     "rsa",

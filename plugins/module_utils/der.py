@@ -4,15 +4,13 @@
 """DER, as much of it as keystores need (ITU-T X.690).
 
 Reading is bounded: a length is checked against what remains before anything is copied, trailing bytes are an error,
-and nothing recurses: the callers walk the structure that they expect, and say how many values it may have. Indefinite
-lengths (BER) are refused by name.
+and nothing recurses: the callers walk the structure that they expect, and say how many values it may have.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
-from typing import NamedTuple
 
 from ansible_collections.mutual.tls.plugins.module_utils.errors import StoreError
 
@@ -25,6 +23,7 @@ BMP_STRING = 0x1E
 SEQUENCE = 0x30
 SET = 0x31
 CONTEXT_0 = 0xA0
+_CONSTRUCTED_OCTET_STRING = 0x24
 
 _TAG_NAMES = {
     BOOLEAN: "BOOLEAN",
@@ -43,12 +42,40 @@ class DerError(StoreError):
     """The bytes are not the DER that was expected."""
 
 
-class Element(NamedTuple):
-    """One value: its tag, its content and all its bytes, header included."""
+class IndefiniteLengthError(DerError):
+    """The bytes are BER: a length is not said, or a string is in pieces. ber.to_der() makes DER of them."""
 
-    tag: int
-    content: bytes
-    raw: bytes
+
+class Element:
+    """One value inside a larger text of bytes. Nothing is copied until its bytes are asked for: stores have many megabytes."""
+
+    __slots__ = ("_body", "_data", "_end", "_start", "tag")
+
+    def __init__(self, tag: int, data: bytes, start: int, body: int, end: int) -> None:
+        self.tag = tag
+        self._data = data
+        self._start = start
+        self._body = body
+        self._end = end
+
+    @property
+    def content(self) -> bytes:
+        """The bytes after its header."""
+        return self._data[self._body : self._end]
+
+    @property
+    def raw(self) -> bytes:
+        """All its bytes, header included."""
+        return self._data[self._start : self._end]
+
+    @property
+    def end(self) -> int:
+        """Where it ends in the text that it is part of."""
+        return self._end
+
+    def values(self, what: str) -> Iterator[Element]:
+        """The values that its content consists of, whether it is a constructed value or a string that wraps others."""
+        return _walk(self._data, self._body, self._end, what)
 
     def expect(self, tag: int, what: str) -> Element:
         """This element, if it has *tag*; *what* names it in the error."""
@@ -59,32 +86,36 @@ class Element(NamedTuple):
 
 def elements(data: bytes, what: str) -> Iterator[Element]:
     """The values that follow one another in *data*; *what* names the whole in errors."""
-    position = 0
-    while position < len(data):
+    return _walk(data, 0, len(data), what)
+
+
+def _walk(data: bytes, position: int, end: int, what: str) -> Iterator[Element]:
+    """The values between *position* and *end*, which they must fill."""
+    while position < end:
         start = position
         tag = data[position]
         if tag & 0x1F == 0x1F:
             raise DerError(f"{what} has a tag of more than one byte")
-        position, length = _length(data, position + 1, what)
-        end = position + length
-        if end > len(data):
-            raise DerError(f"{what} is cut short: {length} bytes announced, {len(data) - position} left")
-        yield Element(tag, data[position:end], data[start:end])
-        position = end
+        if position + 1 >= end:
+            raise DerError(f"{what} is cut short")
+        length = data[position + 1]
+        position += 2
+        if length >= 0x80:
+            position, length = _long_length(data, position, end, what)
+        if length > end - position:
+            raise DerError(f"{what} is cut short: {length} bytes announced, {end - position} left")
+        if tag == _CONSTRUCTED_OCTET_STRING:
+            raise IndefiniteLengthError(f"{what} has a string in pieces (BER)")
+        yield Element(tag, data, start, position, position + length)
+        position += length
 
 
-def _length(data: bytes, position: int, what: str) -> tuple[int, int]:
-    """The position after the length octets, and the length (X.690 section 8.1.3)."""
-    if position >= len(data):
-        raise DerError(f"{what} is cut short")
-    first = data[position]
-    position += 1
-    if first < 0x80:
-        return position, first
-    count = first & 0x7F
+def _long_length(data: bytes, position: int, end: int, what: str) -> tuple[int, int]:
+    """The position after the length octets that follow the first one, and the length (X.690 section 8.1.3)."""
+    count = data[position - 1] & 0x7F
     if count == 0:
-        raise DerError(f"{what} has an indefinite length (BER), which is not supported")
-    if count > 4 or position + count > len(data):
+        raise IndefiniteLengthError(f"{what} has an indefinite length (BER)")
+    if count > 4 or count > end - position:
         raise DerError(f"{what} has a length that does not fit")
     length = int.from_bytes(data[position : position + count], "big")
     if length < 0x80 or data[position] == 0:
@@ -92,22 +123,31 @@ def _length(data: bytes, position: int, what: str) -> tuple[int, int]:
     return position + count, length
 
 
+def first(values: Iterator[Element], what: str) -> Element:
+    """The value that is there, whatever follows it."""
+    found = next(values, None)
+    if found is None:
+        raise DerError(f"{what} should be a value and has none")
+    return found
+
+
+def only(values: Iterator[Element], what: str) -> Element:
+    """The one value that is there."""
+    found = list(islice(values, 2))
+    if len(found) != 1:
+        raise DerError(f"{what} should be one value and has {'more' if found else 'none'}")
+    return found[0]
+
+
 def single(data: bytes, tag: int, what: str) -> Element:
     """The one value that *data* consists of."""
-    values = list(islice(elements(data, what), 2))
-    if len(values) != 1:
-        raise DerError(f"{what} should be one value and has {'more' if values else 'none'}")
-    return values[0].expect(tag, what)
+    return only(elements(data, what), what).expect(tag, what)
 
 
-def children(data: bytes, tag: int, what: str) -> list[Element]:
-    """The values inside the one value that *data* consists of."""
-    return list(elements(single(data, tag, what).content, what))
-
-
-def parts(data: bytes, what: str, least: int, most: int) -> list[Element]:
-    """The values inside the one SEQUENCE that *data* consists of, *least* to *most* of them; no more than these are looked at."""
-    values = list(islice(elements(single(data, SEQUENCE, what).content, what), most + 1))
+def parts(value: bytes | Element, what: str, least: int, most: int) -> list[Element]:
+    """The values inside a SEQUENCE, *least* to *most* of them; no more than these are looked at."""
+    whole = value.expect(SEQUENCE, what) if isinstance(value, Element) else single(value, SEQUENCE, what)
+    values = list(islice(whole.values(what), most + 1))
     if not least <= len(values) <= most:
         wished = f"{least} to {most}" if least < most else str(most)
         raise DerError(f"{what} should have {wished} parts and has {'more' if len(values) > most else len(values)}")

@@ -9,11 +9,12 @@ strict parser refuses, and a store must survive being rewritten.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Union
+from typing import NamedTuple, Union
 
 from ansible_collections.mutual.tls.plugins.module_utils.crypto import UnsupportedAlgorithm, ec, ed25519, rsa, serialization
-from ansible_collections.mutual.tls.plugins.module_utils.errors import StoreError, UnsupportedStoreError
+from ansible_collections.mutual.tls.plugins.module_utils.errors import PasswordError, StoreError, UnsupportedStoreError
 
 SigningKey = Union[rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey, ed25519.Ed25519PrivateKey]
 
@@ -31,17 +32,23 @@ class PrivateKeyEntry:
     """A private key and its certificate chain under an alias."""
 
     alias: str
-    #: PrivateKeyInfo, DER (RFC 5958). Left out of the repr, so that no log line ever holds a key.
-    pkcs8: bytes = field(repr=False)
+    #: PrivateKeyInfo, DER (RFC 5958); None when the key is locked. Left out of the repr, so that no log line ever holds a key.
+    pkcs8: bytes | None = field(repr=False)
     #: Certificates, DER, leaf first, as Java rebuilds the chain. Empty when the store has none for the key.
     chain: tuple[bytes, ...]
     #: Milliseconds since the epoch, where the format records it.
     created: int | None = None
     #: Bag attributes that have no meaning here, DER, kept as they are.
     attributes: tuple[bytes, ...] = ()
+    #: A key with a password of its own that nobody gave: EncryptedPrivateKeyInfo, DER (RFC 5958), kept as it is.
+    locked: bytes | None = field(default=None, repr=False)
+    #: What protects the key where that is not the store's password. Java knows such keys in JKS only.
+    password: str | None = field(default=None, repr=False)
 
     def private_key(self) -> SigningKey:
         """The key as an object of the ``cryptography`` package. Raises StoreError when it is none, or not of a kind for TLS."""
+        if self.pkcs8 is None:
+            raise PasswordError(f"the key under the alias '{self.alias}' has a password of its own, which was not given")
         try:
             key = _load(self.pkcs8)
         except (ValueError, UnsupportedAlgorithm) as error:
@@ -62,19 +69,46 @@ class TrustedCertEntry:
     attributes: tuple[bytes, ...] = ()
 
 
-Entry = Union[PrivateKeyEntry, TrustedCertEntry]
+@dataclass(frozen=True)
+class SecretKeyEntry:
+    """A symmetric key, as ``keytool -genseckey`` makes it. It has no part in TLS: it is kept, and its alias is taken."""
+
+    alias: str
+    #: The SafeBag, DER, as it was read.
+    bag: bytes = field(repr=False)
+    created: int | None = None
+    #: PrivateKeyInfo, DER; None when the store's password does not open it.
+    pkcs8: bytes | None = field(default=None, repr=False)
+
+
+Entry = Union[PrivateKeyEntry, SecretKeyEntry, TrustedCertEntry]
+
+_ORDER = (PrivateKeyEntry, SecretKeyEntry, TrustedCertEntry)
+
+
+def in_order(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    """Private keys first, as servers want it that take a store's first entry; trusted certificates last. Else the order stays."""
+    return tuple(sorted(entries, key=lambda entry: _ORDER.index(type(entry))))
+
+
+class Algorithm(NamedTuple):
+    """What something is encrypted or sealed with, in the words that Java uses."""
+
+    name: str
+    #: 0 where the algorithm knows none.
+    iterations: int
 
 
 @dataclass(frozen=True)
 class Protection:
-    """How a store is sealed and encrypted, in the words that keytool and the RFCs use."""
+    """How a store is sealed and encrypted; None for what is not, or is not there.
 
-    mac: str | None
-    mac_iterations: int | None
-    key_encryption: str | None = None
-    key_iterations: int | None = None
-    certificate_encryption: str | None = None
-    certificate_iterations: int | None = None
+    Where a file has several algorithms for one thing, the name has them all and the iterations are the fewest.
+    """
+
+    mac: Algorithm | None = None
+    keys: Algorithm | None = None
+    certificates: Algorithm | None = None
 
 
 @dataclass(frozen=True)
@@ -83,5 +117,13 @@ class Contents:
 
     entries: tuple[Entry, ...]
     protection: Protection
-    #: Bags with other contents (secret keys, revocation lists, unencrypted keys), DER, kept byte for byte.
+    #: ``pkcs12`` or ``jks``.
+    format: str = "pkcs12"
+    #: Bags with other contents (revocation lists, unencrypted keys, certificates of nobody), DER, kept byte for byte.
     opaque: tuple[bytes, ...] = ()
+    #: Attributes, DER, that chain certificates (DER) have in a PKCS#12 file; kept, without a meaning here.
+    labels: Mapping[bytes, tuple[bytes, ...]] = field(default_factory=dict)
+    #: What a person should know of the file and entries do not tell, a sentence each.
+    remarks: tuple[str, ...] = ()
+    #: What is wrong with the file and gone when it is written anew, a part of a sentence each.
+    repairs: tuple[str, ...] = ()

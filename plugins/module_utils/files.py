@@ -9,9 +9,18 @@ complete and on disk under another name before it takes the file's place (rename
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import tempfile
 import time
+from collections.abc import Iterator
+
+from ansible_collections.mutual.tls.plugins.module_utils.errors import PeerError
+
+#: What is left of a process that was killed before it could rename its file: nobody writes for so long, in seconds.
+_LEFT_BEHIND = 3600
+_PREFIX = ".mutual-tls-"
 
 
 def read_if_present(path: str, *, most: int = -1) -> bytes | None:
@@ -37,6 +46,39 @@ def write_atomically(path: str, content: bytes, *, mode: int = 0o600) -> None:
         raise OSError(error.errno, error.strerror, path) from error
 
 
+@contextlib.contextmanager
+def alone_at(path: str, *, wait: float = 60) -> Iterator[None]:
+    """Hold others off who change a file in the same directory, so that no change is lost between reading and writing it.
+
+    The lock is on the directory and ends with the process. Where the file system knows no such locks there is none. Raises
+    PeerError after *wait* seconds.
+    """
+    directory = os.path.dirname(os.path.realpath(path))
+    try:
+        descriptor = os.open(directory, os.O_RDONLY)
+    except OSError:
+        yield  # there is no such directory, or it cannot be read: who writes there will say so
+        return
+    try:
+        _lock(descriptor, directory, time.monotonic() + wait)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, directory: str, deadline: float) -> None:
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError as error:
+            if time.monotonic() > deadline:
+                raise PeerError(f"Another run is changing a file in {directory} and does not end; see what it waits for.") from error
+            time.sleep(0.05)
+        except OSError:
+            return
+
+
 def keep_copy(path: str) -> str:
     """Copy the file at *path* beside it, as Ansible names backups; returns the copy's path.
 
@@ -57,7 +99,7 @@ def _replace(path: str, content: bytes, mode: int) -> None:
         existing: os.stat_result | None = os.stat(path)
     except FileNotFoundError:
         existing = None
-    descriptor, temporary = tempfile.mkstemp(prefix=".mutual-tls-", dir=directory)  # mkstemp makes it 0600
+    descriptor, temporary = tempfile.mkstemp(prefix=_PREFIX, dir=directory)  # mkstemp makes it 0600
     try:
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(content)
@@ -71,6 +113,15 @@ def _replace(path: str, content: bytes, mode: int) -> None:
         os.unlink(temporary)
         raise
     _sync_directory(directory)
+    _remove_left_behind(directory)
+
+
+def _remove_left_behind(directory: str) -> None:
+    """Remove what killed processes left here; it is as secret as the files that it should have become."""
+    with contextlib.suppress(OSError):
+        for item in os.scandir(directory):
+            if item.name.startswith(_PREFIX) and time.time() - item.stat(follow_symlinks=False).st_mtime > _LEFT_BEHIND:
+                os.unlink(item.path)
 
 
 def _sync_directory(directory: str) -> None:

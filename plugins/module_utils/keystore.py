@@ -10,30 +10,34 @@ an unknown kind) is an error that names the file; only a file that is not there 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from ansible_collections.mutual.tls.plugins.module_utils import files, pkcs12
+from ansible_collections.mutual.tls.plugins.module_utils import files, jks, pkcs12, profiles
 from ansible_collections.mutual.tls.plugins.module_utils.entries import (
     Contents,
     Entry,
     PrivateKeyEntry,
     Protection,
+    SecretKeyEntry,
     SigningKey,
     TrustedCertEntry,
+    in_order,
 )
 from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError, PasswordError, StoreError, UnsupportedStoreError
 
 #: A larger file is no keystore.
 MAX_BYTES = 64 * 1024 * 1024
 
-#: The iterations that Java 11.0.12 and newer uses for encryption and MAC.
-ITERATIONS = 10_000
+#: The formats that are read and written, as people write them.
+FORMATS = {"pkcs12": "PKCS#12", "jks": "JKS"}
 
 _OTHER_KINDS = (
-    (b"\xfe\xed\xfe\xed", "JKS"),
     (b"\xce\xce\xce\xce", "JCEKS"),
     (b"\x00\x00\x00\x01\x00\x00\x00\x14", "BKS (version 1)"),
     (b"\x00\x00\x00\x02\x00\x00\x00\x14", "BKS (version 2)"),
+    (b"\x00\x00\x00\x00\x00\x00\x00\x14", "UBER (version 0)"),
+    (b"\x00\x00\x00\x01\x00\x00\x00\x14", "UBER (version 1)"),
     (b"-----BEGIN ", "PEM"),
 )
 
@@ -47,11 +51,16 @@ class Store:
     @classmethod
     def empty(cls) -> Store:
         """A store without entries."""
-        return cls(Contents(entries=(), protection=Protection(mac=None, mac_iterations=None)))
+        return cls(Contents(entries=(), protection=Protection()))
+
+    @property
+    def format(self) -> str:
+        """``pkcs12`` or ``jks``."""
+        return self.contents.format
 
     @property
     def entries(self) -> list[Entry]:
-        """The entries: private keys first, then trusted certificates."""
+        """The entries: private keys first, trusted certificates last."""
         return list(self.contents.entries)
 
     def get(self, alias: str) -> Entry | None:
@@ -70,29 +79,34 @@ class Store:
 
     def anchors(self) -> list[bytes]:
         """The certificates (DER) that Java trusts with this store: trusted entries, and the leaf of each key entry."""
-        return [
-            entry.certificate if isinstance(entry, TrustedCertEntry) else entry.chain[0]
-            for entry in self.contents.entries
-            if isinstance(entry, TrustedCertEntry) or entry.chain
-        ]
+        chains = (chain_of(entry) for entry in self.contents.entries)
+        return [chain[0] for chain in chains if chain]
 
     def put(self, entry: Entry) -> Store:
         """The store with *entry*, in the place of one of the same alias if there is one; keys stay before certificates."""
         entries = [entry if old.alias == entry.alias else old for old in self.contents.entries]
         if entry not in entries:
             entries.append(entry)
-        entries.sort(key=lambda item: isinstance(item, TrustedCertEntry))
-        return Store(replace(self.contents, entries=tuple(entries)))
+        return Store(replace(self.contents, entries=in_order(entries)))
 
     def remove(self, alias: str) -> Store:
         """The store without the entry under *alias*."""
         return Store(replace(self.contents, entries=tuple(entry for entry in self.contents.entries if entry.alias != alias.lower())))
 
 
-def check_password(password: str, option: str = "password") -> None:
+def chain_of(entry: Entry) -> tuple[bytes, ...]:
+    """The certificates of an entry, leaf first."""
+    if isinstance(entry, TrustedCertEntry):
+        return (entry.certificate,)
+    return entry.chain if isinstance(entry, PrivateKeyEntry) else ()
+
+
+def check_password(password: str, store_format: str = "pkcs12", option: str = "password") -> None:
     """Refuse a password that Java's tools refuse: keytool wants six characters, and PKCS#12 in Java before 25 printable ASCII."""
-    if len(password) < 6 or not all(" " <= character <= "~" for character in password):
-        raise InputError(f"'{option}' must have at least 6 characters, all of them printable ASCII: Java opens no store with another.")
+    if len(password) < 6:
+        raise InputError(f"'{option}' must have at least 6 characters: Java's keytool makes no store with a shorter one.")
+    if store_format == "pkcs12" and not all(" " <= character <= "~" for character in password):
+        raise InputError(f"'{option}' must be of printable ASCII characters: Java before 25 opens no PKCS#12 store with another.")
 
 
 def check_unmasked(secret: str | None, option: str, *public: str | None) -> None:
@@ -102,24 +116,31 @@ def check_unmasked(secret: str | None, option: str, *public: str | None) -> None
 
 
 def kind(data: bytes) -> str:
-    """The name of the format that *data* is in, found from its first bytes."""
+    """The name of the format that *data* is in, found from its first bytes; ``pkcs12`` and ``jks`` are read."""
     if pkcs12.is_pkcs12(data):
-        return "PKCS12"
+        return "pkcs12"
+    if jks.is_jks(data):
+        return "jks"
     return next((name for magic, name in _OTHER_KINDS if data.startswith(magic)), "unknown")
 
 
-def parse_store(data: bytes, password: str) -> Store:
-    """The store in *data*. Raises StoreError, or one of its kinds, with a sentence that does not know the file's name."""
+def parse_store(data: bytes, password: str, key_passwords: Mapping[str, str] | None = None) -> Store:
+    """The store in *data*; *key_passwords*, by alias, open keys that have one of their own.
+
+    Raises StoreError, or one of its kinds, with a sentence that does not know the file's name.
+    """
     if len(data) > MAX_BYTES:
         raise UnsupportedStoreError(f"it has more than {MAX_BYTES} bytes, so it is no keystore")
     found = kind(data)
+    if found == "pkcs12":
+        return Store(pkcs12.read(data, password, key_passwords))
+    if found == "jks":
+        return Store(jks.read(data, password, key_passwords))
     if found == "unknown":
         raise UnsupportedStoreError("it is no keystore of a known kind" if data else "it is empty, so no keystore")
-    if found != "PKCS12":
-        raise UnsupportedStoreError(
-            f"it is a {found} file and only PKCS#12 is supported; 'keytool -importkeystore -deststoretype PKCS12' converts a keystore"
-        )
-    return Store(pkcs12.read(data, password))
+    raise UnsupportedStoreError(
+        f"it is a {found} file and only PKCS#12 and JKS are supported; 'keytool -importkeystore -deststoretype PKCS12' converts a keystore"
+    )
 
 
 def open_store(path: str, password: str, old_password: str | None = None) -> Store:
@@ -130,26 +151,30 @@ def open_store(path: str, password: str, old_password: str | None = None) -> Sto
     return store
 
 
-def open_store_if_present(path: str, password: str) -> Store | None:
+def open_store_if_present(path: str, password: str, key_passwords: Mapping[str, str] | None = None) -> Store | None:
     """The store in the file at *path*, or None if and only if there is no such file."""
     data = files.read_if_present(path, most=MAX_BYTES + 1)
     if data is None:
         return None
     try:
-        return parse_store(data, password)
+        return parse_store(data, password, key_passwords)
     except StoreError as error:
         raise type(error)(f"The keystore {path} cannot be read: {error}. It was left as it is.", path=path) from error
 
 
-def open_under_either(path: str, password: str, old_password: str | None) -> tuple[Store | None, bool]:
+def open_under_either(
+    path: str, password: str, old_password: str | None, key_passwords: Mapping[str, str] | None = None
+) -> tuple[Store | None, bool]:
     """The store, or None if and only if there is no such file; and whether only the password before the present one opens it."""
     try:
-        return open_store_if_present(path, password), False
+        store = open_store_if_present(path, password, key_passwords)
     except PasswordError:
         if old_password is None:
             raise
+    else:
+        return _with_keys_under(old_password, path, password, store, key_passwords or {})
     try:
-        return open_store_if_present(path, old_password), True
+        return open_store_if_present(path, old_password, key_passwords), True
     except PasswordError as error:
         raise PasswordError(
             f"The keystore {path} cannot be read: neither 'password' nor 'old_password' opens it, or it was damaged. It was left as it is.",
@@ -157,41 +182,107 @@ def open_under_either(path: str, password: str, old_password: str | None) -> tup
         ) from error
 
 
-def profile(store: Store) -> str:
-    """``default`` when the store is protected as Java 11.0.12 and newer does, else ``other``."""
-    protection = store.contents.protection
-    encryptions = {protection.key_encryption, protection.certificate_encryption} - {None}
-    counts = {protection.mac_iterations, protection.key_iterations, protection.certificate_iterations} - {None}
-    default = protection.mac == "HmacPBESHA256" and encryptions <= {"PBEWithHmacSHA256AndAES_256"} and counts == {ITERATIONS}
-    return "default" if default else "other"
+def _with_keys_under(
+    old_password: str | None, path: str, password: str, store: Store | None, key_passwords: Mapping[str, str]
+) -> tuple[Store | None, bool]:
+    """The store with the keys that only *old_password* opens, and whether there are any: keytool -storepasswd leaves such in JKS."""
+    locked = [entry.alias for entry in store.entries if isinstance(entry, PrivateKeyEntry) and entry.pkcs8 is None] if store else []
+    if old_password is None or not locked:
+        return store, False
+    again = open_store_if_present(path, password, {**dict.fromkeys(locked, old_password), **key_passwords})
+    found = [entry for entry in again.entries if isinstance(entry, PrivateKeyEntry) and entry.password == old_password] if again else []
+    for entry in found:
+        again = again.put(replace(entry, password=None)) if again else again
+    return again, bool(found)
 
 
-def serialize_store(store: Store, password: str, *, now: float | None = None) -> bytes:
+def check_sealed(path: str, store: Store, old_password: str | None) -> None:
+    """Refuse to vouch for a store that anybody could have changed, unless it was said that it has no password until now."""
+    if store.contents.protection.mac is None and old_password != "":
+        raise StoreError(
+            f"The keystore {path} has no MAC, so anybody could have changed it. See what it holds with mutual.tls.keystore_info; "
+            "if all of it is yours, set old_password to '' once, and it gets the password. It was left as it is.",
+            path=path,
+        )
+
+
+def misfits(store: Store, store_format: str | None, profile: str) -> list[str]:
+    """Why the store must be written anew though its entries are as wished; *store_format* None leaves it in its own."""
+    if store_format is not None and store.format != store_format:
+        return [f"it is a {FORMATS[store.format]} file where {FORMATS[store_format]} is wished"]
+    if store.format == "jks":
+        return list(store.contents.repairs)
+    found = list(profiles.misfits(profile, store.contents.protection))
+    for entry in store.contents.entries:
+        if isinstance(entry, PrivateKeyEntry) and entry.password is not None:
+            found.append(f"the key under the alias '{entry.alias}' has a password of its own, which Java knows in JKS only")
+    return found
+
+
+def serialize_store(
+    store: Store, password: str, *, store_format: str | None = None, profile: str = "default", now: float | None = None
+) -> bytes:
     """The bytes of *store* under *password*; *now* (seconds since the epoch) dates new entries."""
     milliseconds = int((time.time() if now is None else now) * 1000)
-    return pkcs12.write(store.contents, password, iterations=ITERATIONS, now=milliseconds)
+    wished = store_format or store.format
+    for entry in store.entries:
+        if wished != store.format and isinstance(entry, PrivateKeyEntry) and entry.pkcs8 is None:
+            raise StoreError(
+                f"the key under the alias '{entry.alias}' has a password of its own, so it cannot be brought into {FORMATS[wished]}: "
+                "give that password, or remove the entry"
+            )
+    if wished == "jks":
+        return jks.write(store.contents, password, now=milliseconds)
+    return pkcs12.write(store.contents, password, profiles.to_write(profile, store.contents.protection), now=milliseconds)
 
 
-def write_store(path: str, data: bytes, password: str, *, mode: int = 0o600) -> None:
-    """Put the store *data* at *path* in one step, after showing that *password* opens it."""
-    parse_store(data, password)
+def write_store(path: str, store: Store, data: bytes, password: str, *, mode: int = 0o600) -> Store:
+    """Put *data* at *path* in one step, after showing that *password* opens it and that it holds all of *store*.
+
+    Returns the store as it is read from the new file.
+    """
+    key_passwords = {
+        entry.alias: entry.password for entry in store.entries if isinstance(entry, PrivateKeyEntry) and entry.password is not None
+    }
+    written = parse_store(data, password, key_passwords)
+    _check_same(store, written)
     files.write_atomically(path, data, mode=mode)
+    return written
+
+
+def _check_same(meant: Store, written: Store) -> None:
+    """Whatever is in the way of reading the same back must stop the write, not be found out by the product."""
+    for entry in meant.entries:
+        found = written.get(entry.alias)
+        if found is None or _essence(found) != _essence(entry):
+            raise StoreError(f"the entry under the alias '{entry.alias}' would not be read back as it is, so nothing was written")
+    if len(written.entries) != len(meant.entries):
+        raise StoreError("other entries than these would be read back, so nothing was written")
+
+
+def _essence(entry: Entry) -> tuple[object, ...]:
+    """What must come back. Of a chain the leaf: Java lengthens it by issuers that are in the store for other reasons."""
+    keys = () if isinstance(entry, TrustedCertEntry) else (entry.pkcs8,)
+    return (type(entry), chain_of(entry)[:1], *keys)
 
 
 __all__ = [
     "Entry",
     "PrivateKeyEntry",
+    "SecretKeyEntry",
     "SigningKey",
     "Store",
     "TrustedCertEntry",
+    "chain_of",
     "check_password",
+    "check_sealed",
     "check_unmasked",
     "kind",
+    "misfits",
     "open_store",
     "open_store_if_present",
     "open_under_either",
     "parse_store",
-    "profile",
     "serialize_store",
     "write_store",
 ]

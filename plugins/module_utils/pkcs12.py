@@ -13,38 +13,53 @@ What Java adds to the RFC, each judged by keytool in the interop tests:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from typing import NamedTuple
 
-from ansible_collections.mutual.tls.plugins.module_utils import der, pbe
+from ansible_collections.mutual.tls.plugins.module_utils import ber, der, derivation, mac, pbe
+from ansible_collections.mutual.tls.plugins.module_utils.chains import Pool
+from ansible_collections.mutual.tls.plugins.module_utils.derivation import Secret
 from ansible_collections.mutual.tls.plugins.module_utils.entries import (
+    Algorithm,
     Contents,
     Entry,
     PrivateKeyEntry,
     Protection,
+    SecretKeyEntry,
     TrustedCertEntry,
+    in_order,
 )
-from ansible_collections.mutual.tls.plugins.module_utils.errors import StoreError, UnsupportedStoreError
+from ansible_collections.mutual.tls.plugins.module_utils.errors import PasswordError, UnsupportedStoreError
+
+#: More bags than any store has; a file of many megabytes could hold millions of small ones.
+MAX_BAGS = 100_000
 
 _DATA = "1.2.840.113549.1.7.1"
 _ENCRYPTED_DATA = "1.2.840.113549.1.7.6"
+_KEY_BAG = "1.2.840.113549.1.12.10.1.1"
 _SHROUDED_KEY_BAG = "1.2.840.113549.1.12.10.1.2"
 _CERT_BAG = "1.2.840.113549.1.12.10.1.3"
+_SECRET_BAG = "1.2.840.113549.1.12.10.1.5"  # noqa: S105  (no password, a type of bag)
 _X509_CERTIFICATE = "1.2.840.113549.1.9.22.1"
 _FRIENDLY_NAME = "1.2.840.113549.1.9.20"
 _LOCAL_KEY_ID = "1.2.840.113549.1.9.21"
 #: Oracle's trusted-key-usage (sun.security.pkcs12.PKCS12KeyStore): a SET OF extended key usages.
 _TRUSTED_KEY_USAGE = "2.16.840.1.113894.746875.1.1"
 _ANY_EXTENDED_KEY_USAGE = "2.5.29.37.0"
-_SUBJECT_KEY_IDENTIFIER = "2.5.29.14"
-_AUTHORITY_KEY_IDENTIFIER = "2.5.29.35"
-#: The tag of a certificate's extensions.
-_EXTENSIONS = 0xA3
 #: What Java takes for the localKeyId of a store's only key, and of the certificate that begins a safe after it, if they have none.
 _ONLY_KEY_ID = b"01"
 #: The end of the year 9999 in milliseconds since the epoch: no date here is later.
 _LAST_DATE = 253_402_300_799_999
+
+
+class _Key(NamedTuple):
+    """A key out of a bag: its PrivateKeyInfo, or else what it is locked in."""
+
+    pkcs8: bytes | None
+    locked: bytes | None = None
+    #: What opened it, if not the store's password.
+    password: str | None = None
 
 
 @dataclass
@@ -53,7 +68,7 @@ class _Bag:
 
     kind: str
     value: der.Element
-    raw: bytes
+    whole: der.Element
     friendly_name: str | None = None
     local_key_id: bytes | None = None
     alias: str = ""
@@ -69,203 +84,316 @@ def is_pkcs12(data: bytes) -> bool:
     return data[header : header + 3] == b"\x02\x01\x03"
 
 
-def read(data: bytes, password: str) -> Contents:
-    """The contents of a store.
+def read(data: bytes, password: str, key_passwords: Mapping[str, str] | None = None) -> Contents:
+    """The contents of a store; *key_passwords* open keys, by alias, that the store's password does not.
 
     Raises PasswordError when the password does not open it, UnsupportedStoreError with the algorithm's name for what
     is not supported, StoreError for everything that is not well-formed.
     """
-    version, auth_safe, *mac_data = der.parts(data, "the store", 2, 3)
-    if der.integer_value(version, "the store's version") != 3:
-        raise UnsupportedStoreError("the store is not of PKCS#12 version 3")
-    sealed = _data_content(auth_safe, "the authenticated safe")
-    mac = pbe.verify_mac(mac_data[0], sealed, password) if mac_data else None
-    reader = _Reader(password)
-    for content_info in der.children(sealed, der.SEQUENCE, "the authenticated safe"):
-        reader.read_content_info(content_info)
-    return Contents(
-        entries=reader.entries(),
-        protection=Protection(
-            mac=mac.name if mac else None,
-            mac_iterations=mac.iterations if mac else None,
-            key_encryption=reader.key_encryption.name if reader.key_encryption else None,
-            key_iterations=reader.key_encryption.iterations if reader.key_encryption else None,
-            certificate_encryption=reader.certificate_encryption.name if reader.certificate_encryption else None,
-            certificate_iterations=reader.certificate_encryption.iterations if reader.certificate_encryption else None,
-        ),
-        opaque=tuple(reader.opaque),
-    )
+    *others, last = derivation.forms(password)
+    for secret in others:
+        try:
+            return _read(data, secret, key_passwords or {})
+        except PasswordError:
+            pass
+    return _read(data, last, key_passwords or {})
+
+
+def _read(data: bytes, secret: Secret, key_passwords: Mapping[str, str]) -> Contents:
+    try:
+        return _Reader(secret, key_passwords, is_ber=False).read(data)
+    except der.IndefiniteLengthError:  # as Firefox and older programs write it
+        return _Reader(secret, key_passwords, is_ber=True).read(data)
 
 
 class _Reader:
     """Collects bags, then makes entries of them."""
 
-    def __init__(self, password: str) -> None:
-        self.password = password
-        self.keys: list[tuple[_Bag, bytes]] = []
+    def __init__(self, secret: Secret, key_passwords: Mapping[str, str], *, is_ber: bool) -> None:
+        self.secret = secret
+        self.key_passwords = {alias.lower(): password for alias, password in key_passwords.items()}
+        self.is_ber = is_ber
+        self.bags = 0
+        self.keys = 0
         self.certificates: list[tuple[_Bag, bytes]] = []
-        self.found: list[tuple[_Bag, bytes]] = []  # keys and trusted certificates, in the file's order
+        self.leaves: dict[tuple[bytes | None, str | None], bytes] = {}
+        self.labels: dict[bytes, tuple[bytes, ...]] = {}
+        self.found: list[tuple[_Bag, _Key | bytes]] = []  # keys and trusted certificates, in the file's order
         self.opaque: list[bytes] = []
+        self.remarks: list[str] = []
         self.unnamed = 0
-        self.key_encryption: pbe.Encryption | None = None
-        self.certificate_encryption: pbe.Encryption | None = None
+        self.key_algorithms: list[Algorithm] = []
+        self.certificate_algorithms: list[Algorithm] = []
+        self.locked: PasswordError | None = None
 
-    def read_content_info(self, content_info: der.Element) -> None:
+    def read(self, data: bytes) -> Contents:
+        whole = der.first(der.elements(ber.to_der(data) if self.is_ber else data, "the store"), "the store")
+        version, auth_safe, *mac_data = der.parts(whole, "the store", 2, 3)
+        if not self.is_ber and whole.end < len(data):
+            self.remarks.append(f"after its end the file has more ({len(data) - whole.end} bytes), which Java ignores")
+        if der.integer_value(version, "the store's version") != 3:
+            raise UnsupportedStoreError("the store is not of PKCS#12 version 3")
+        sealed = _data_content(auth_safe, "the authenticated safe")
+        seal = mac.verify(mac_data[0], sealed, self.secret) if mac_data else None
+        for content_info in (
+            der.only(self._values(sealed, "the authenticated safe"), "the authenticated safe")
+            .expect(der.SEQUENCE, "the authenticated safe")
+            .values("the authenticated safe")
+        ):
+            self._read_content_info(content_info)
+        if self.locked is not None and not (seal or self.key_algorithms or self.certificate_algorithms):
+            raise self.locked  # nothing shows that the password is the store's
+        return Contents(
+            entries=self.entries(),
+            protection=Protection(seal, _together(self.key_algorithms), _together(self.certificate_algorithms)),
+            opaque=tuple(self.opaque),
+            labels=self.labels,
+            remarks=tuple(self.remarks),
+        )
+
+    def _values(self, wrapper: der.Element, what: str) -> Iterator[der.Element]:
+        """The values that a string wraps."""
+        return der.elements(ber.to_der(wrapper.content), what) if self.is_ber else wrapper.values(what)
+
+    def _read_content_info(self, content_info: der.Element) -> None:
         kind, content = _content_info(content_info, "a part of the authenticated safe")
         if kind == _DATA:
-            safe = content.expect(der.OCTET_STRING, "a safe").content
+            values = self._values(content.expect(der.OCTET_STRING, "a safe"), "a safe")
         elif kind == _ENCRYPTED_DATA:
             safe = self._decrypt_safe(content)
+            values = der.elements(ber.to_der(safe) if self.is_ber else safe, "a safe")
         else:
             raise UnsupportedStoreError(f"a part of the store has the content type {kind}, which is not supported")
-        for position, bag in enumerate(der.children(safe, der.SEQUENCE, "a safe")):
-            self._read_bag(_bag(bag), first=position == 0)
+        bags = der.only(values, "a safe").expect(der.SEQUENCE, "a safe").values("a safe")
+        for position, element in enumerate(bags):
+            self.bags += 1
+            if self.bags > MAX_BAGS:
+                raise UnsupportedStoreError(f"the store has more than {MAX_BAGS} bags")
+            self._read_bag(_bag(element), first=position == 0)
 
     def _decrypt_safe(self, content: der.Element) -> bytes:
         """The plaintext of EncryptedData (RFC 5652 section 8)."""
-        _version, info = der.parts(content.raw, "the encrypted data", 2, 2)
-        kind, algorithm, ciphertext = der.parts(info.raw, "the encrypted content", 3, 3)
-        if der.oid_value(kind, "the encrypted content's type") != _DATA or ciphertext.tag != 0x80:
-            raise UnsupportedStoreError("the encrypted data is not in one piece, or not data")
-        safe, self.certificate_encryption = pbe.decrypt(algorithm, ciphertext.content, self.password, "the encrypted safe")
+        _version, info = der.parts(content, "the encrypted data", 2, 2)
+        kind, algorithm, ciphertext = der.parts(info, "the encrypted content", 3, 3)
+        if der.oid_value(kind, "the encrypted content's type") != _DATA or ciphertext.tag not in (0x80, der.CONTEXT_0):
+            raise UnsupportedStoreError("the encrypted data is of a kind that is not supported")
+        octets = ciphertext.content
+        if ciphertext.tag == der.CONTEXT_0:  # in pieces, as BER has it
+            pieces = ciphertext.values("the encrypted content")
+            octets = b"".join(piece.expect(der.OCTET_STRING, "a piece of the encrypted content").content for piece in pieces)
+        safe, used = pbe.decrypt(algorithm, octets, self.secret, "the encrypted safe")
+        self.certificate_algorithms.append(used)
         return safe
 
     def _read_bag(self, bag: _Bag, first: bool) -> None:
         if bag.kind == _SHROUDED_KEY_BAG:
-            algorithm, ciphertext = der.parts(bag.value.raw, "an encrypted key", 2, 2)
-            octets = ciphertext.expect(der.OCTET_STRING, "an encrypted key").content
-            name = f"the key under the alias '{bag.friendly_name}'" if bag.friendly_name else "a key without alias"
-            key, self.key_encryption = pbe.decrypt(algorithm, octets, self.password, name)
             if bag.local_key_id is None and not self.keys:
                 bag.local_key_id = _ONLY_KEY_ID
-            self.keys.append((bag, key))
-            self._name(bag, key)
-            return
-        certificate = _x509_certificate(bag) if bag.kind == _CERT_BAG else None
-        if certificate is None:
-            self.opaque.append(bag.raw)
-            return
-        if bag.local_key_id is None and first and len(self.keys) == 1:
-            bag.local_key_id = _ONLY_KEY_ID
-        self.certificates.append((bag, certificate))
-        if bag.trusted:
-            self._name(bag, certificate)
+            self._name(bag)
+            self.found.append((bag, self._key(bag)))
+            self.keys += 1
+        elif bag.kind == _CERT_BAG and (certificate := _x509_certificate(bag)) is not None:
+            if bag.local_key_id is None and first and self.keys == 1:
+                bag.local_key_id = _ONLY_KEY_ID
+            self.certificates.append((bag, certificate))
+            if not bag.trusted:
+                self._label(bag, certificate)
+            else:
+                self._name(bag)
+                self.found.append((bag, certificate))
+        elif bag.kind == _SECRET_BAG and (wrapped := _secret_key(bag)) is not None:
+            self._name(bag)
+            self.found.append((bag, self._secret(wrapped)))
+        else:
+            self.opaque.append(bag.whole.raw)
+            if bag.kind == _KEY_BAG:
+                name = f" under the alias '{bag.friendly_name}'" if bag.friendly_name else ""
+                self.remarks.append(f"the private key{name} is not encrypted, and Java does not see it")
 
-    def _name(self, bag: _Bag, content: bytes) -> None:
+    def _name(self, bag: _Bag) -> None:
         """Give the entry its alias."""
         self.unnamed += bag.friendly_name is None
         bag.alias = (bag.friendly_name if bag.friendly_name is not None else str(self.unnamed)).lower()
-        self.found.append((bag, content))
+        if bag.friendly_name is not None and bag.friendly_name != bag.alias:
+            self.remarks.append(f"the alias '{bag.friendly_name}' is not in lower case: Java finds the entry as '{bag.alias}'")
+
+    def _label(self, bag: _Bag, certificate: bytes) -> None:
+        """Note what a key could find its certificate by. Of several the first counts that has both, else the last."""
+        alias = bag.friendly_name.lower() if bag.friendly_name is not None else None
+        if bag.local_key_id is not None:
+            self.leaves[bag.local_key_id, None] = certificate
+            if alias is not None:
+                self.leaves.setdefault((bag.local_key_id, alias), certificate)
+        if alias is not None:
+            self.leaves[None, alias] = certificate
+
+    def _key(self, bag: _Bag) -> _Key:
+        """The key in a bag; one that has a password of its own stays as it is."""
+        algorithm, ciphertext = der.parts(bag.value, "an encrypted key", 2, 2)
+        octets = ciphertext.expect(der.OCTET_STRING, "an encrypted key").content
+        name = f"the key under the alias '{bag.alias}'" if bag.friendly_name is not None else "a key without alias"
+        try:
+            return self._opened(algorithm, octets, self.secret, name)
+        except PasswordError as error:
+            self.locked = error
+        if bag.alias in self.key_passwords:
+            password = self.key_passwords[bag.alias]
+            try:
+                return self._opened(algorithm, octets, Secret(password), name)._replace(password=password)
+            except PasswordError:
+                pass
+        return _Key(None, bag.value.raw)
+
+    def _opened(self, algorithm: der.Element, ciphertext: bytes, secret: Secret, name: str) -> _Key:
+        plain, used = pbe.decrypt(algorithm, ciphertext, secret, name)
+        _check_key(plain, name)
+        self.key_algorithms.append(used)
+        return _Key(plain)
+
+    def _secret(self, wrapped: der.Element) -> _Key:
+        """The symmetric key in a bag, if the store's password opens it; what it is encrypted with is not judged."""
+        try:
+            algorithm, ciphertext = der.parts(wrapped, "a secret key", 2, 2)
+            plain, _used = pbe.decrypt(algorithm, ciphertext.content, self.secret, "a secret key")
+            _check_key(plain, "a secret key")
+        except (PasswordError, UnsupportedStoreError, der.DerError):
+            return _Key(None)
+        return _Key(plain)
 
     def entries(self) -> tuple[Entry, ...]:
-        """Private-key entries, then trusted entries, each in the file's order; later ones of the same alias win, as in Java."""
-        pool = _Pool(certificate for _bag, certificate in self.certificates)
+        """The entries, each kind in the file's order; later ones of the same alias win, as in Java."""
+        pool = Pool(certificate for _bag, certificate in self.certificates) if self.keys else Pool(())
         found: dict[str, Entry] = {}
         used: set[bytes] = set()
         for bag, content in self.found:
-            if bag.kind == _CERT_BAG:
+            if bag.alias in found:
+                self.remarks.append(
+                    f"the alias '{bag.alias}' is there more than once: Java sees the last entry, the others are lost at the next change"
+                )
+            if isinstance(content, bytes):
                 found[bag.alias] = TrustedCertEntry(bag.alias, content, None, tuple(bag.attributes))
+                continue
+            created = _created(bag.local_key_id)
+            if bag.kind == _SECRET_BAG:
+                found[bag.alias] = SecretKeyEntry(bag.alias, bag.whole.raw, created, content.pkcs8)
                 continue
             chain = pool.chain(self._leaf(bag))
             used.update(chain)
-            found[bag.alias] = PrivateKeyEntry(bag.alias, content, chain, _created(bag.local_key_id), tuple(bag.attributes))
-        self.opaque.extend(bag.raw for bag, certificate in self.certificates if not bag.trusted and certificate not in used)
-        return tuple(sorted(found.values(), key=lambda entry: isinstance(entry, TrustedCertEntry)))
+            found[bag.alias] = PrivateKeyEntry(
+                bag.alias, content.pkcs8, chain, created, tuple(bag.attributes), content.locked, content.password
+            )
+        for bag, certificate in self.certificates:
+            if not bag.trusted and certificate not in used:
+                self.opaque.append(bag.whole.raw)
+            elif not bag.trusted:
+                names = [] if bag.friendly_name is None else [_attribute(_FRIENDLY_NAME, der.bmp_string(bag.friendly_name))]
+                self.labels.setdefault(certificate, (*names, *bag.attributes))
+        return in_order(found.values())
 
     def _leaf(self, key: _Bag) -> bytes | None:
         """The certificate with the key's localKeyId, rather one that has its alias too; else the one with its alias."""
-        by_id = by_alias = None
-        for bag, certificate in self.certificates:
-            if bag.trusted:
-                continue
-            same_alias = bag.friendly_name is not None and bag.friendly_name.lower() == key.alias
-            if bag.local_key_id is not None and bag.local_key_id == key.local_key_id:
-                if same_alias:
-                    return certificate
-                by_id = certificate
-            elif same_alias:
-                by_alias = certificate
-        return by_id if by_id is not None else by_alias
+        for label in ((key.local_key_id, key.alias), (key.local_key_id, None), (None, key.alias)):
+            if label in self.leaves:
+                return self.leaves[label]
+        return None
 
 
-class _Pool:
-    """All certificates of a store, found by the name that they certify."""
+def write(contents: Contents, password: str, protection: Protection, *, now: int) -> bytes:
+    """A store with *contents* under *protection*, which names an algorithm for everything.
 
-    def __init__(self, certificates: Iterable[bytes]) -> None:
-        self._by_subject: dict[bytes, list[bytes]] = {}
-        self._by_identifier: dict[bytes, dict[bytes | None, bytes]] = {}
-        for certificate in certificates:
-            self._by_subject.setdefault(_names(certificate)[1], []).append(certificate)
-
-    def chain(self, leaf: bytes | None) -> tuple[bytes, ...]:
-        """*leaf* and the certificates above it, up to a self-issued one or as far as the store reaches."""
-        chain: dict[bytes, None] = {}
-        certificate = leaf
-        while certificate is not None and certificate not in chain:
-            chain[certificate] = None
-            issuer, subject = _names(certificate)
-            certificate = None if issuer == subject else self._issuer(issuer, _key_identifier(certificate, _AUTHORITY_KEY_IDENTIFIER))
-        return tuple(chain)
-
-    def _issuer(self, name: bytes, key_identifier: bytes | None) -> bytes | None:
-        """The certificate of *name* whose subject key identifier is *key_identifier*; else one of which that cannot be said."""
-        if name not in self._by_identifier:
-            self._by_identifier[name] = {
-                _key_identifier(certificate, _SUBJECT_KEY_IDENTIFIER): certificate for certificate in self._by_subject.get(name, ())
-            }
-        known = self._by_identifier[name]
-        if key_identifier is None and None not in known:
-            return next(iter(known.values()), None)
-        return known.get(key_identifier, known.get(None))
-
-
-def write(contents: Contents, password: str, *, iterations: int, now: int) -> bytes:
-    """A store with *contents*, as Java 11.0.12 and newer writes it by default.
-
-    PBES2 with AES-256 and HMAC-SHA256 for keys and certificates, a MAC with HMAC-SHA256, all with *iterations*. Keys come
-    first. *now* is the date, in milliseconds since the epoch, of entries that have none.
+    Keys come first. *now* is the date, in milliseconds since the epoch, of keys that have none.
     """
-    key_bags: list[bytes] = []
-    certificate_bags: list[bytes] = []
-    written: set[bytes] = set()
-    times: set[int] = set()
-    for entry in contents.entries:
-        if not isinstance(entry, PrivateKeyEntry):
-            continue
+    return _Writer(contents, Secret(password), protection).write(now)
+
+
+class _Writer:
+    """Makes bags of entries, then a store of the bags."""
+
+    def __init__(self, contents: Contents, secret: Secret, protection: Protection) -> None:
+        if protection.mac is None or protection.keys is None or protection.certificates is None:
+            raise ValueError("a store is written with a MAC, and with keys and certificates encrypted")
+        self.contents = contents
+        self.secret = secret
+        self.mac, self.key_algorithm, self.certificate_algorithm = protection.mac, protection.keys, protection.certificates
+        self.times: set[int] = set()
+        self.written: set[bytes] = set()
+
+    def write(self, now: int) -> bytes:
+        keys: list[bytes] = []
+        others: list[bytes] = []
+        for entry in in_order(self.contents.entries):
+            if isinstance(entry, PrivateKeyEntry):
+                labels = self._labels(entry, now)
+                keys.append(self._key_bag(entry, labels))
+                others.extend(self._chain_bags(entry, labels))
+            elif isinstance(entry, SecretKeyEntry):
+                keys.append(self._secret_bag(entry))
+            else:
+                others.append(_trusted_bag(entry))
+        others.extend(self.contents.opaque)
+        parts = [_content(_DATA, der.octet_string(der.sequence(*keys)))] if keys else []
+        if others:
+            parts.append(self._encrypted(der.sequence(*others)))
+        sealed = der.sequence(*parts)
+        return der.sequence(der.integer(3), _content(_DATA, der.octet_string(sealed)), mac.make(sealed, self.secret, self.mac))
+
+    def _labels(self, entry: PrivateKeyEntry, now: int) -> list[bytes]:
+        """What a key and its certificate are found by."""
         created = entry.created if entry.created is not None else now
-        while created in times:  # two keys of one millisecond would share a localKeyId, and so each other's certificate
+        while created in self.times:  # two keys of one millisecond would share a localKeyId, and so each other's certificate
             created += 1
-        times.add(created)
+        self.times.add(created)
         key_id = f"Time {created}".encode("ascii")
-        attributes = [_attribute(_FRIENDLY_NAME, der.bmp_string(entry.alias)), _attribute(_LOCAL_KEY_ID, der.octet_string(key_id))]
-        algorithm, ciphertext = pbe.encrypt(entry.pkcs8, password, iterations)
-        shrouded = der.sequence(algorithm, der.octet_string(ciphertext))
-        key_bags.append(_encode_bag(_SHROUDED_KEY_BAG, shrouded, [*attributes, *entry.attributes]))
+        return [_attribute(_FRIENDLY_NAME, der.bmp_string(entry.alias)), _attribute(_LOCAL_KEY_ID, der.octet_string(key_id))]
+
+    def _key_bag(self, entry: PrivateKeyEntry, labels: list[bytes]) -> bytes:
+        shrouded = entry.locked if entry.pkcs8 is None else self._shrouded(entry.pkcs8)
+        if shrouded is None:
+            raise ValueError(f"the entry '{entry.alias}' has no key")
+        return _encode_bag(_SHROUDED_KEY_BAG, shrouded, [*labels, *entry.attributes])
+
+    def _chain_bags(self, entry: PrivateKeyEntry, labels: list[bytes]) -> Iterator[bytes]:
         for position, certificate in enumerate(entry.chain):
+            kept = self.contents.labels.get(certificate, ())
             if position == 0:
-                certificate_bags.append(_encode_certificate(certificate, attributes))
-            elif certificate not in written:
-                certificate_bags.append(_encode_certificate(certificate, []))
-            written.add(certificate)
-    for entry in contents.entries:
-        if isinstance(entry, TrustedCertEntry):
-            name = _attribute(_FRIENDLY_NAME, der.bmp_string(entry.alias))
-            usage = [] if any(map(_is_trusted_key_usage, entry.attributes)) else [_TRUSTED_FOR_ALL]
-            certificate_bags.append(_encode_certificate(entry.certificate, [name, *usage, *entry.attributes]))
-    parts = []
-    if key_bags:
-        parts.append(_content(_DATA, der.octet_string(der.sequence(*key_bags))))
-    others = [*certificate_bags, *contents.opaque]
-    if others:
-        parts.append(_encrypted_content(der.sequence(*others), password, iterations))
-    sealed = der.sequence(*parts)
-    return der.sequence(der.integer(3), _content(_DATA, der.octet_string(sealed)), pbe.make_mac(sealed, password, iterations))
+                yield _certificate_bag(certificate, [*labels, *(each for each in kept if not _is(each, _FRIENDLY_NAME))])
+            elif certificate not in self.written:
+                yield _certificate_bag(certificate, kept)
+            self.written.add(certificate)
+
+    def _secret_bag(self, entry: SecretKeyEntry) -> bytes:
+        """The bag as it was, unless its key is under another password or algorithm."""
+        bag = _bag(der.single(entry.bag, der.SEQUENCE, "a bag"))
+        wrapped = _secret_key(bag)
+        if entry.pkcs8 is None or wrapped is None:
+            return entry.bag
+        algorithm, ciphertext = der.parts(wrapped, "a secret key", 2, 2)
+        try:
+            plain, used = pbe.decrypt(algorithm, ciphertext.content, self.secret, "a secret key")
+        except PasswordError:
+            plain, used = b"", self.key_algorithm
+        if plain == entry.pkcs8 and used == self.key_algorithm:
+            return entry.bag
+        kind = der.parts(bag.value, "a secret bag", 2, 2)[0].raw
+        value = der.sequence(kind, der.explicit(0, der.octet_string(self._shrouded(entry.pkcs8))))
+        attributes = der.parts(entry.bag, "a bag", 2, 3)[2:]
+        return der.sequence(der.oid(_SECRET_BAG), der.explicit(0, value), *(each.raw for each in attributes))
+
+    def _shrouded(self, pkcs8: bytes) -> bytes:
+        """EncryptedPrivateKeyInfo (RFC 5958 section 3)."""
+        algorithm, ciphertext = pbe.encrypt(pkcs8, self.secret, self.key_algorithm)
+        return der.sequence(algorithm, der.octet_string(ciphertext))
+
+    def _encrypted(self, safe: bytes) -> bytes:
+        algorithm, ciphertext = pbe.encrypt(safe, self.secret, self.certificate_algorithm)
+        info = der.sequence(der.oid(_DATA), algorithm, der.encode(0x80, ciphertext))
+        return _content(_ENCRYPTED_DATA, der.sequence(der.integer(0), info))
 
 
-def _encrypted_content(safe: bytes, password: str, iterations: int) -> bytes:
-    algorithm, ciphertext = pbe.encrypt(safe, password, iterations)
-    info = der.sequence(der.oid(_DATA), algorithm, der.encode(0x80, ciphertext))
-    return _content(_ENCRYPTED_DATA, der.sequence(der.integer(0), info))
+def _trusted_bag(entry: TrustedCertEntry) -> bytes:
+    name = _attribute(_FRIENDLY_NAME, der.bmp_string(entry.alias))
+    usage = [] if any(_is(each, _TRUSTED_KEY_USAGE) for each in entry.attributes) else [_TRUSTED_FOR_ALL]
+    return _certificate_bag(entry.certificate, [name, *usage, *entry.attributes])
 
 
 def _content(kind: str, content: bytes) -> bytes:
@@ -279,11 +407,11 @@ def _attribute(kind: str, value: bytes) -> bytes:
 _TRUSTED_FOR_ALL = _attribute(_TRUSTED_KEY_USAGE, der.oid(_ANY_EXTENDED_KEY_USAGE))
 
 
-def _is_trusted_key_usage(attribute: bytes) -> bool:
-    return der.parts(attribute, "an attribute", 2, 2)[0].raw == der.oid(_TRUSTED_KEY_USAGE)
+def _is(attribute: bytes, kind: str) -> bool:
+    return der.parts(attribute, "an attribute", 2, 2)[0].raw == der.oid(kind)
 
 
-def _encode_certificate(certificate: bytes, attributes: Sequence[bytes]) -> bytes:
+def _certificate_bag(certificate: bytes, attributes: Sequence[bytes]) -> bytes:
     value = der.sequence(der.oid(_X509_CERTIFICATE), der.explicit(0, der.octet_string(certificate)))
     return _encode_bag(_CERT_BAG, value, attributes)
 
@@ -296,33 +424,30 @@ def _encode_bag(kind: str, value: bytes, attributes: Sequence[bytes]) -> bytes:
 
 
 def _content_info(element: der.Element, what: str) -> tuple[str, der.Element]:
-    kind, wrapper = der.parts(element.raw, what, 2, 2)
+    kind, wrapper = der.parts(element, what, 2, 2)
     return der.oid_value(kind, what), _unwrap(wrapper, what)
 
 
 def _unwrap(wrapper: der.Element, what: str) -> der.Element:
     """The value inside [0] EXPLICIT."""
-    values = list(islice(der.elements(wrapper.expect(der.CONTEXT_0, what).content, what), 2))
-    if len(values) != 1:
-        raise StoreError(f"{what} should hold one value and holds {'more' if values else 'none'}")
-    return values[0]
+    return der.only(wrapper.expect(der.CONTEXT_0, what).values(what), what)
 
 
-def _data_content(element: der.Element, what: str) -> bytes:
+def _data_content(element: der.Element, what: str) -> der.Element:
     kind, content = _content_info(element, what)
     if kind != _DATA:
         raise UnsupportedStoreError(f"{what} has the content type {kind}: only stores sealed with a password are supported")
-    return content.expect(der.OCTET_STRING, what).content
+    return content.expect(der.OCTET_STRING, what)
 
 
 def _bag(element: der.Element) -> _Bag:
     """A SafeBag (RFC 7292 section 4.2) with its attributes."""
-    kind, value, *attributes = der.parts(element.raw, "a bag", 2, 3)
-    bag = _Bag(der.oid_value(kind, "a bag's type"), _unwrap(value, "a bag"), element.raw)
-    for attribute in der.children(attributes[0].raw, der.SET, "a bag's attributes") if attributes else ():
-        name, values = der.parts(attribute.raw, "an attribute", 2, 2)
+    kind, value, *attributes = der.parts(element, "a bag", 2, 3)
+    bag = _Bag(der.oid_value(kind, "a bag's type"), _unwrap(value, "a bag"), element)
+    for attribute in attributes[0].expect(der.SET, "a bag's attributes").values("a bag's attributes") if attributes else ():
+        name, values = der.parts(attribute, "an attribute", 2, 2)
         attribute_kind = der.oid_value(name, "an attribute")
-        first = next(der.elements(values.expect(der.SET, "an attribute").content, "an attribute"), None)
+        first = next(values.expect(der.SET, "an attribute").values("an attribute"), None)
         if attribute_kind == _FRIENDLY_NAME and first is not None:
             bag.friendly_name = der.bmp_value(first, "a friendlyName")
         elif attribute_kind == _LOCAL_KEY_ID and first is not None:
@@ -338,40 +463,33 @@ def _bag(element: der.Element) -> _Bag:
 
 def _x509_certificate(bag: _Bag) -> bytes | None:
     """The DER of a CertBag's X.509 certificate; None for a certificate of another kind (SDSI)."""
-    kind, wrapper = der.parts(bag.value.raw, "a certificate bag", 2, 2)
+    kind, wrapper = der.parts(bag.value, "a certificate bag", 2, 2)
     if der.oid_value(kind, "a certificate bag") != _X509_CERTIFICATE:
         return None
     return _unwrap(wrapper, "a certificate bag").expect(der.OCTET_STRING, "a certificate").content
 
 
-def _fields(certificate: bytes) -> list[der.Element]:
-    """The fields of a certificate from its serial number on (RFC 5280 section 4.1); the version before it is optional."""
-    to_be_signed = der.parts(certificate, "a certificate", 3, 3)[0]
-    fields = der.parts(to_be_signed.raw, "a certificate", 6, 10)
-    return fields[1:] if fields[0].tag == der.CONTEXT_0 else fields
-
-
-def _names(certificate: bytes) -> tuple[bytes, bytes]:
-    """The DER of a certificate's issuer and subject."""
-    _serial, _algorithm, issuer, _validity, subject, *_others = _fields(certificate)
-    return issuer.raw, subject.raw
-
-
-def _key_identifier(certificate: bytes, kind: str) -> bytes | None:
-    """What one of the two key identifier extensions says (RFC 5280 sections 4.2.1.1 and 4.2.1.2); None without it."""
-    wanted = der.oid(kind)
+def _secret_key(bag: _Bag) -> der.Element | None:
+    """The EncryptedPrivateKeyInfo in a SecretBag, where Java puts symmetric keys; None for secrets of another kind."""
     try:
-        for extensions in (element for element in _fields(certificate) if element.tag == _EXTENSIONS):
-            for extension in der.children(extensions.content, der.SEQUENCE, "the extensions"):
-                name, *_critical, value = der.parts(extension.raw, "an extension", 2, 3)
-                if name.raw == wanted:
-                    found = next(der.elements(value.content, "a key identifier"))
-                    if kind == _SUBJECT_KEY_IDENTIFIER:
-                        return found.content
-                    return next((part.content for part in der.elements(found.content, "a key identifier") if part.tag == 0x80), None)
-    except (der.DerError, StopIteration):
-        pass  # a certificate that is strange in this place certifies as if it had no identifier
-    return None
+        _kind, wrapper = der.parts(bag.value, "a secret bag", 2, 2)
+        return der.only(_unwrap(wrapper, "a secret").expect(der.OCTET_STRING, "a secret").values("a secret"), "a secret")
+    except der.DerError:
+        return None
+
+
+def _check_key(plain: bytes, what: str) -> None:
+    """A wrong password can leave a padding that looks right, with nonsense before it; a key is one SEQUENCE."""
+    try:
+        der.single(plain, der.SEQUENCE, what)
+    except der.DerError as error:
+        raise PasswordError(f"the password does not decrypt {what}") from error
+
+
+def _together(found: Sequence[Algorithm]) -> Algorithm | None:
+    """What several things are protected with, in one: all names, the fewest iterations."""
+    names = dict.fromkeys(each.name for each in found)
+    return Algorithm(", ".join(names), min(each.iterations for each in found)) if found else None
 
 
 def _created(local_key_id: bytes | None) -> int | None:

@@ -12,7 +12,7 @@ from ansible_collections.mutual.tls.plugins.module_utils import x509
 from ansible_collections.mutual.tls.plugins.module_utils.entries import PrivateKeyEntry, SigningKey, TrustedCertEntry
 from ansible_collections.mutual.tls.plugins.module_utils.errors import TrustError
 from ansible_collections.mutual.tls.plugins.module_utils.facts import entry_facts
-from ansible_collections.mutual.tls.plugins.module_utils.keystore import Store
+from ansible_collections.mutual.tls.plugins.module_utils.keystore import Store, misfits
 from ansible_collections.mutual.tls.plugins.module_utils.plan.store import (
     EntryFacts,
     IdentityWish,
@@ -21,6 +21,11 @@ from ansible_collections.mutual.tls.plugins.module_utils.plan.store import (
     identity_change,
     trust_changes,
 )
+
+
+def reasons_to_protect_anew(store: Store, store_format: str | None, profile: str, *, under_old_password: bool) -> list[str]:
+    """Why the whole file must be written anew, whatever its entries."""
+    return (["it is still under the previous password"] if under_old_password else []) + misfits(store, store_format, profile)
 
 
 def plan_changes(wish: StoreWish, store: Store, now: datetime.datetime) -> list[StoreChange]:
@@ -37,13 +42,25 @@ def plan_changes(wish: StoreWish, store: Store, now: datetime.datetime) -> list[
     return changes + trust_changes(wish, facts)
 
 
-def carry_out(wish: StoreWish, changes: list[StoreChange], store: Store, now: datetime.datetime) -> tuple[Store, list[StoreChange]]:
-    """The store after *changes*, and the changes with the fingerprints that came of them."""
+def key_password_changes(wish: StoreWish, store: Store, changes: list[StoreChange], key_password: str | None) -> list[StoreChange]:
+    """Whether the identity's key, if it stays as it is, gets another password of its own; None is the store's."""
+    entry = store.get(wish.identity.alias) if wish.identity is not None else None
+    if not isinstance(entry, PrivateKeyEntry) or entry.password == key_password or any(change.alias == entry.alias for change in changes):
+        return []
+    return [StoreChange(entry.alias, "protect_anew", "its key is under another password than the one wished for it")]
+
+
+def carry_out(
+    wish: StoreWish, changes: list[StoreChange], store: Store, now: datetime.datetime, key_password: str | None = None
+) -> tuple[Store, list[StoreChange]]:
+    """The store after *changes*, and the changes with the fingerprints that came of them; *key_password* is the identity's own."""
     certificates = {trusted.alias: trusted.certificate for trusted in wish.trusted if trusted.certificate is not None}
     done = []
     for change in changes:
-        if wish.identity is not None and change.alias == wish.identity.alias:
-            entry = _identity(wish.identity, change.action, store, now)
+        if change.alias == "*":
+            pass  # the whole file is written anew, with the entries that it has
+        elif wish.identity is not None and change.alias == wish.identity.alias:
+            entry = replace(_identity(wish.identity, change.action, store, now), password=key_password)
             store = store.put(entry)
             change = replace(change, after=x509.sha256(entry.chain[0]))
         elif change.action == "distrust":
@@ -58,6 +75,8 @@ def _identity(wish: IdentityWish, action: str, store: Store, now: datetime.datet
     """The identity's entry after *action*; its date is that of the key."""
     if action == "install":
         return _installed(wish, store)
+    if action == "protect_anew":
+        return store.key_entry(wish.alias)
     old = store.get(wish.alias)
     if isinstance(old, PrivateKeyEntry) and action == "renew":
         key, pkcs8, created, attributes = old.private_key(), old.pkcs8, old.created, old.attributes

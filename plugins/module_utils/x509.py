@@ -318,10 +318,20 @@ def _describe(der: bytes, certificate: x509.Certificate) -> dict[str, Any]:
         "not_after": timestamp(not_after(certificate)),
         "subject_alt_name": sorted(format_alternative_name(name) for name in names) if names else [],
         "is_ca": bool(constraints and constraints.ca),
+        "signature_digest": _signature_digest(certificate),
         "extended_key_usage": sorted(usage.dotted_string for usage in extended) if extended else None,
         **describe_key(_public_key(certificate)),
         "pem": der_to_pem(der),
     }
+
+
+def _signature_digest(certificate: x509.Certificate) -> str | None:
+    """The digest that the certificate is signed with; None where the signature has its own, or one that is not known."""
+    try:
+        digest = certificate.signature_hash_algorithm
+    except UnsupportedAlgorithm:
+        return None
+    return digest.name.upper() if digest is not None else None
 
 
 def _extension(certificate: x509.Certificate, kind: Any) -> Any:

@@ -12,8 +12,8 @@ short_description: Manage a Java keystore as a declared set of entries
 version_added: 0.1.0
 description:
   - Makes a keystore hold an identity and a set of trusted certificates. What it does not manage in the store is kept.
-  - It needs no JVM and no openssl. What it writes is what Java 11.0.12 and newer writes by default; older files in
-    PBES2 are read as well.
+  - It needs no JVM and no openssl. It reads every PKCS#12 store and every JKS store that Java reads, and writes what the readers of
+    the O(profile) open.
   - A store that the password does not open, that is damaged or of an unknown kind is an error and stays byte for byte as it was.
 author:
   - mutual.tls contributors (@mutual-tls)
@@ -44,18 +44,33 @@ options:
   old_password:
     description:
       - What opens the store until now. When O(password) does not open it and this does, everything is protected anew under O(password).
+      - V('') says that the store has no password until now, as the one that comes with Java. Without that a store that has no MAC is
+        refused, because anybody could have put certificates into it.
+    type: str
+  key_password:
+    description:
+      - What protects the key of the O(identity) in a JKS store, if that is not O(password). A PKCS#12 store has one password for all.
+      - Keys that have a password of their own and are not the O(identity) are kept as they are.
+    type: str
+  old_key_password:
+    description: What opens that key until now, if neither O(password) nor O(key_password) does.
     type: str
   format:
-    description: The format of the store's file. An existing file's format is found from its bytes.
+    description:
+      - The format of the file. A file of the other format is converted, all its entries included.
+      - Without it an existing file keeps its format, which is found from its bytes and never from its name, and a new one is PKCS#12.
     type: str
-    choices: [pkcs12]
-    default: pkcs12
+    choices: [pkcs12, jks]
   profile:
     description:
-      - What a new file is protected with. V(default) is PBES2 with AES-256 and HMAC-SHA256 at 10,000 iterations and a MAC with
-        HMAC-SHA256. Java 8u301, 11.0.12 and everything newer reads it.
+      - How a PKCS#12 file is protected, chosen by who must open it. A file that has another protection, or fewer iterations, is
+        protected anew.
+      - V(default) is PBES2 with AES-256 and a MAC with HMAC-SHA256, for Java 8u301, 11.0.12 and everything newer.
+      - V(java8) is 3DES and a MAC with SHA-1, for older releases of Java 8 to 11. Its ciphers are weak.
+      - V(modern) is V(default) with PBMAC1 (RFC 9879) for a MAC, for Java 26 and newer. Older Javas do not open it.
+      - A JKS file has no profiles.
     type: str
-    choices: [default]
+    choices: [default, java8, modern]
     default: default
   state:
     description: Whether the store is to be there. V(absent) removes the file, after O(password) has opened it.
@@ -128,6 +143,12 @@ EXAMPLES = r"""
     path: /opt/mz/keys
     password: "{{ vault_keystore_password }}"
     old_password: "{{ vault_keystore_previous_password }}"
+
+- name: Bring an old JKS store into PKCS#12
+  mutual.tls.keystore:
+    path: /opt/app/identity.jks
+    password: "{{ vault_keystore_password }}"
+    format: pkcs12
 """
 
 RETURN = r"""
@@ -197,6 +218,7 @@ from ansible_collections.mutual.tls.plugins.module_utils.entries import PrivateK
 from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError, StoreError
 from ansible_collections.mutual.tls.plugins.module_utils.facts import store_facts
 from ansible_collections.mutual.tls.plugins.module_utils.plan.store import IdentityWish, StoreChange, StoreWish, TrustWish, check_alias
+from ansible_collections.mutual.tls.plugins.module_utils.profiles import PROFILES
 
 
 def argument_spec() -> dict[str, Any]:
@@ -205,8 +227,10 @@ def argument_spec() -> dict[str, Any]:
         "path": {"type": "path", "required": True},
         "password": {"type": "str", "required": True, "no_log": True},
         "old_password": {"type": "str", "no_log": True},
-        "format": {"type": "str", "choices": ["pkcs12"], "default": "pkcs12"},
-        "profile": {"type": "str", "choices": ["default"], "default": "default"},
+        "key_password": {"type": "str", "no_log": True},
+        "old_key_password": {"type": "str", "no_log": True},
+        "format": {"type": "str", "choices": list(keystore.FORMATS)},
+        "profile": {"type": "str", "choices": list(PROFILES), "default": "default"},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         "identity": options.identity_option(),
         "trusted": {
@@ -252,35 +276,88 @@ def wish(params: dict[str, Any]) -> StoreWish:
 def manage(module: AnsibleModule) -> dict[str, Any]:
     """Bring the store to what the options ask for."""
     params = module.params
-    keystore.check_password(params["password"])
     aliases = [wish["alias"] for wish in [params["identity"], *params["trusted"]] if wish]
-    for option in ("password", "old_password"):
+    for option in ("password", "old_password", "key_password", "old_key_password"):
         keystore.check_unmasked(params[option], option, params["path"], params["member"], *aliases)
-    path, now = params["path"], datetime.datetime.now(datetime.timezone.utc)
     wished = wish(params)
-    existing, protect_anew = keystore.open_under_either(path, params["password"], params["old_password"])
+    if module.check_mode:
+        return converge(module, wished)
+    with files.alone_at(params["path"]):
+        return converge(module, wished)
+
+
+def converge(module: AnsibleModule, wished: StoreWish) -> dict[str, Any]:
+    """The same, while nobody else changes the store."""
+    params, path = module.params, module.params["path"]
+    existing, under_old_password = open_existing(params)
     if params["state"] == "absent":
         return remove(module, existing)
     if params["copy_content"] is not None:
         store, changes, data = copy(params, existing)
     else:
-        store = existing if existing is not None else keystore.Store.empty()
-        changes = store_changes.plan_changes(wished, store, now)
-        if changes and not module.check_mode:
-            store, changes = store_changes.carry_out(wished, changes, store, now)
+        store, changes = change(params, wished, existing, under_old_password, carry_out=not module.check_mode)
         data = None
-    if protect_anew:
-        changes = [StoreChange("*", "protect_anew", "the store was still under old_password"), *changes]
     result: dict[str, Any] = {"changed": bool(changes)}
     if changes and not module.check_mode:
         check_directory(path)
         if params["backup"] and existing is not None:
             result["backup_file"] = files.keep_copy(path)
-        keystore.write_store(path, data or keystore.serialize_store(store, params["password"]), params["password"])
-        existing = store
+        existing = keystore.write_store(path, store, data or serialize(params, store), params["password"])
+        for remark in store.contents.remarks:  # of the file that is no more: what was strange in it, and may be lost
+            module.warn(f"{path}: {remark}.")
     if existing is not None:
         result["changed"] = module.set_fs_attributes_if_different(module.load_file_common_arguments(params), result["changed"])
     return {**result, **report(params, wished, existing, changes), "diff": diff(path, changes)}
+
+
+def open_existing(params: dict[str, Any]) -> tuple[keystore.Store | None, bool]:
+    """The store as it is, and whether it is still under the password before the present one."""
+    alias = params["identity"]["alias"] if params["identity"] else None
+    for key_password in (params["key_password"], params["old_key_password"]):
+        key_passwords = {alias: key_password} if alias is not None and key_password is not None else {}
+        store, old = keystore.open_under_either(params["path"], params["password"], params["old_password"], key_passwords)
+        entry = store.get(alias) if store is not None and alias is not None else None
+        if not isinstance(entry, PrivateKeyEntry) or entry.pkcs8 is not None:
+            break
+    if store is not None and params["state"] == "present":
+        keystore.check_sealed(params["path"], store, params["old_password"])
+    return store, old
+
+
+def change(
+    params: dict[str, Any], wished: StoreWish, existing: keystore.Store | None, under_old_password: bool, *, carry_out: bool
+) -> tuple[keystore.Store, list[StoreChange]]:
+    """The store as the options ask for it, and what changes for that."""
+    now = datetime.datetime.now(datetime.timezone.utc)
+    store = existing if existing is not None else keystore.Store.empty()
+    store_format = params["format"] or store.format
+    key_password = check_protection(params, store_format)
+    changes = store_changes.plan_changes(wished, store, now)
+    changes += store_changes.key_password_changes(wished, store, changes, key_password) if store_format == "jks" else []
+    if existing is not None:
+        reasons = store_changes.reasons_to_protect_anew(store, params["format"], params["profile"], under_old_password=under_old_password)
+        if reasons:
+            action = "protect_anew" if store_format == store.format else "convert"
+            changes = [StoreChange("*", action, "; ".join(reasons)), *changes]
+    return store_changes.carry_out(wished, changes, store, now, key_password) if changes and carry_out else (store, changes)
+
+
+def check_protection(params: dict[str, Any], store_format: str) -> str | None:
+    """Refuse what the format does not know; returns the password of the identity's key where it is not the store's."""
+    keystore.check_password(params["password"], store_format)
+    if store_format == "jks" and params["profile"] != "default":
+        raise InputError(f"'profile' is {params['profile']!r}, and a JKS store has no profiles: leave it out, or set format to 'pkcs12'.")
+    if params["key_password"] in (None, params["password"]):
+        return None
+    if store_format != "jks":
+        raise InputError("'key_password' differs from 'password': a PKCS#12 store has one password for all (Java's keytool says so too).")
+    keystore.check_password(params["key_password"], store_format, "key_password")
+    return str(params["key_password"])
+
+
+def serialize(params: dict[str, Any], store: keystore.Store) -> bytes:
+    """The file's new bytes."""
+    return keystore.serialize_store(store, params["password"], store_format=params["format"], profile=params["profile"])
 
 
 def copy(params: dict[str, Any], existing: keystore.Store | None) -> tuple[keystore.Store, list[StoreChange], bytes]:

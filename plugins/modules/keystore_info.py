@@ -26,9 +26,13 @@ options:
     type: path
     required: true
   password:
-    description: Opens the store.
+    description: Opens the store. A store that has no password, as the one that comes with Java, is read without.
     type: str
-    required: true
+    default: ''
+  ca_expected:
+    description: Whether trusted CAs are what the store is for, so that they are no reason for a warning.
+    type: bool
+    default: false
   return_content:
     description:
       - Return the file itself in base64, for O(mutual.tls.keystore#module:copy_content). It holds private keys, encrypted under
@@ -62,8 +66,8 @@ format:
   type: str
   sample: pkcs12
 profile:
-  description: The profile that the file's protection is one of, or C(other).
-  returned: when the file is present
+  description: The profile that a PKCS#12 file's protection is one of, or C(other). A JKS file has none.
+  returned: success
   type: str
   sample: default
 protection:
@@ -80,7 +84,7 @@ entries:
       description: The alias.
       type: str
     type:
-      description: C(private_key) or C(trusted_cert).
+      description: C(private_key), C(trusted_cert), or C(secret_key) for a symmetric key, which has none of the rest.
       type: str
     sha256:
       description: The fingerprint of the certificate, of a private key's leaf.
@@ -103,6 +107,37 @@ entries:
     chain_length:
       description: The number of certificates in the chain, as Java rebuilds it.
       type: int
+    chain_sha256:
+      description: The fingerprints of the chain, leaf first.
+      type: list
+      elements: str
+    chain_pem:
+      description: The chain of a private key, PEM, leaf first.
+      type: str
+    key_matches:
+      description: Whether the certificate beside a private key is for that key; null when that cannot be told.
+      type: bool
+    locked:
+      description: Whether a private key has a password of its own, which only Java's KeyStore API or JKS knows.
+      type: bool
+    is_ca:
+      description: Whether the certificate is a CA's.
+      type: bool
+    subject_alt_name:
+      description: The certificate's alternative names.
+      type: list
+      elements: str
+    extended_key_usage:
+      description: The certificate's extended key usages as object identifiers; null when it has no such extension.
+      type: list
+      elements: str
+    signature_digest:
+      description: The digest that the certificate is signed with; null where the signature scheme has its own.
+      type: str
+    unreadable:
+      description: Why nothing can be said of the entry's certificate.
+      returned: when it cannot be read
+      type: str
     key_type:
       description: RSA, EC, Ed25519 or another.
       type: str
@@ -134,13 +169,15 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.mutual.tls.plugins.module_utils import facts, files, keystore
 from ansible_collections.mutual.tls.plugins.module_utils.edge import run
+from ansible_collections.mutual.tls.plugins.module_utils.warnings import warnings
 
 
 def argument_spec() -> dict[str, Any]:
     """What the module takes."""
     return {
         "path": {"type": "path", "required": True},
-        "password": {"type": "str", "required": True, "no_log": True},
+        "password": {"type": "str", "default": "", "no_log": True},
+        "ca_expected": {"type": "bool", "default": False},
         "return_content": {"type": "bool", "default": False},
     }
 
@@ -150,12 +187,12 @@ def describe(module: AnsibleModule) -> dict[str, Any]:
     path = module.params["path"]
     store = keystore.open_store_if_present(path, module.params["password"])
     result = facts.store_facts(path, store)
-    for warning in facts.warnings(result, datetime.datetime.now(datetime.timezone.utc)):
-        module.warn(f"{path}: {warning}")
-    if store is not None:
-        result["profile"] = keystore.profile(store)
-        if module.params["return_content"]:
-            result["content"] = base64.b64encode(files.read_if_present(path) or b"").decode("ascii")
+    now = datetime.datetime.now(datetime.timezone.utc)
+    remarks = (*store.contents.remarks, *store.contents.repairs) if store is not None else ()
+    for warning in warnings(result, now, ca_expected=module.params["ca_expected"], remarks=remarks):
+        module.warn(f"{path}: {warning}.")
+    if store is not None and module.params["return_content"]:
+        result["content"] = base64.b64encode(files.read_if_present(path) or b"").decode("ascii")
     return {"changed": False, **result}
 
 

@@ -43,6 +43,15 @@ options:
       old_password:
         description: What opens the store until a change of the password is carried out.
         type: str
+      format:
+        description: The format that the store is to have; without it, the one that it has.
+        type: str
+        choices: [pkcs12, jks]
+      profile:
+        description: The protection that a PKCS#12 store is to have, see M(mutual.tls.keystore).
+        type: str
+        choices: [default, java8, modern]
+        default: default
   key_alias:
     description: The alias of the key that the member presents, whose possession it proves.
     type: str
@@ -153,7 +162,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 store:
-  description: The facts of the keystore, as M(mutual.tls.keystore_info) returns them, and C(under_old_password).
+  description:
+    - The facts of the keystore, as M(mutual.tls.keystore_info) returns them, and C(protect_anew), why the file must be written anew.
   returned: success
   type: dict
 proof:
@@ -210,6 +220,8 @@ from ansible_collections.mutual.tls.plugins.module_utils.entries import PrivateK
 from ansible_collections.mutual.tls.plugins.module_utils.errors import PeerError
 from ansible_collections.mutual.tls.plugins.module_utils.facts import store_facts
 from ansible_collections.mutual.tls.plugins.module_utils.plan.store import IdentityWish
+from ansible_collections.mutual.tls.plugins.module_utils.profiles import PROFILES
+from ansible_collections.mutual.tls.plugins.module_utils.store_changes import reasons_to_protect_anew
 
 
 def argument_spec() -> dict[str, Any]:
@@ -232,6 +244,8 @@ def argument_spec() -> dict[str, Any]:
                 "path": {"type": "path", "required": True},
                 "password": {"type": "str", "required": True, "no_log": True},
                 "old_password": {"type": "str", "no_log": True},
+                "format": {"type": "str", "choices": list(keystore.FORMATS)},
+                "profile": {"type": "str", "choices": list(PROFILES), "default": "default"},
             },
         },
         "key_alias": {"type": "str", "required": True, "no_log": False},
@@ -259,7 +273,6 @@ def argument_spec() -> dict[str, Any]:
 
 def collect(params: dict[str, Any]) -> dict[str, Any]:
     """All facts of the member."""
-    keystore.check_password(params["keystore"]["password"], "keystore.password")
     for option in ("password", "old_password"):
         subject = params["identity"]["subject"] if params["identity"] else None
         keystore.check_unmasked(
@@ -268,13 +281,18 @@ def collect(params: dict[str, Any]) -> dict[str, Any]:
     if params["identity"]:
         IdentityWish.from_options(params["identity"])  # a wish that cannot be carried out is refused before anything is touched
     wanted = params["keystore"]
-    store, under_old_password = keystore.open_under_either(wanted["path"], wanted["password"], wanted["old_password"])
+    store, old = keystore.open_under_either(wanted["path"], wanted["password"], wanted["old_password"])
+    protect_anew = []
+    if store is not None:
+        keystore.check_sealed(wanted["path"], store, wanted["old_password"])
+        protect_anew = reasons_to_protect_anew(store, wanted["format"], wanted["profile"], under_old_password=old)
+    keystore.check_password(wanted["password"], wanted["format"] or (store.format if store is not None else "pkcs12"), "keystore.password")
     with ThreadPoolExecutor(max_workers=16) as pool:
         seen = pool.map(lambda item: observe(item, params["timeout"]), params["observe"])
         own = pool.map(lambda item: look_at(item, params["timeout"]), params["endpoints"])
         result = {
             "changed": False,
-            "store": {**store_facts(wanted["path"], store), "under_old_password": under_old_password},
+            "store": {**store_facts(wanted["path"], store), "protect_anew": protect_anew},
             "proof": prove(params, store),
             "identity_wish": params["identity"],
             "settings": read_settings(params["settings"]) if params["settings"] else None,

@@ -13,8 +13,14 @@ import pytest
 from cryptography import x509 as certificates
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from ansible_collections.mutual.tls.plugins.module_utils import der, keystore, x509
-from ansible_collections.mutual.tls.plugins.module_utils.entries import Contents, PrivateKeyEntry, Protection, TrustedCertEntry
+from ansible_collections.mutual.tls.plugins.module_utils import der, keystore, profiles, x509
+from ansible_collections.mutual.tls.plugins.module_utils.entries import (
+    Contents,
+    PrivateKeyEntry,
+    Protection,
+    SecretKeyEntry,
+    TrustedCertEntry,
+)
 from ansible_collections.mutual.tls.plugins.module_utils.errors import PasswordError, UnsupportedStoreError
 
 from ..unit.factory import (
@@ -50,32 +56,28 @@ def java(keytool: Path) -> Keytool:
 
 def ours(store: keystore.Store) -> dict[str, tuple[str, tuple[str, ...]]]:
     """What we see in a store, in keytool's words."""
-    return {
-        entry.alias: (KEY, tuple(map(x509.sha256, entry.chain)))
-        if isinstance(entry, PrivateKeyEntry)
-        else (TRUSTED, (x509.sha256(entry.certificate),))
-        for entry in store.entries
-    }
+    kinds = {PrivateKeyEntry: KEY, TrustedCertEntry: TRUSTED, SecretKeyEntry: SECRET}
+    return {entry.alias: (kinds[type(entry)], tuple(map(x509.sha256, keystore.chain_of(entry)))) for entry in store.entries}
 
 
 def javas(listed: dict[str, Listed]) -> dict[str, tuple[str, tuple[str, ...]]]:
-    """The same of what keytool listed. Secret keys are no entries to us: they are kept, and that is another test."""
-    return {alias: (each.type, each.sha256) for alias, each in listed.items() if each.type != SECRET}
+    """The same of what keytool listed."""
+    return {alias: (each.type, each.sha256) for alias, each in listed.items()}
 
 
 def store_of(*entries: PrivateKeyEntry | TrustedCertEntry, opaque: tuple[bytes, ...] = ()) -> keystore.Store:
-    return keystore.Store(Contents(entries, Protection(mac=None, mac_iterations=None), opaque))
+    return keystore.Store(Contents(entries, Protection(), opaque=opaque))
 
 
 def save(folder: Path, store: keystore.Store, name: str = "store.p12", password: str = PASSWORD) -> Path:
     path = folder / name
-    keystore.write_store(str(path), keystore.serialize_store(store, password), password)
+    keystore.write_store(str(path), store, keystore.serialize_store(store, password), password)
     return path
 
 
-def copy_all(java: Keytool, source: Path, destination: Path) -> None:
+def copy_all(java: Keytool, source: Path, destination: Path, password: str = PASSWORD) -> None:
     """All entries, each of which Java decrypts and encrypts anew."""
-    passwords = ("-srcstorepass:env", "STORE", "-deststorepass:env", "STORE")
+    passwords = ("-srcstorepass", password, "-deststorepass", password)
     java("-importkeystore", "-srckeystore", source, "-destkeystore", destination, *passwords, password=None)
 
 
@@ -145,10 +147,10 @@ def test_what_keytool_made_is_read_whole(java: Keytool, folder: Path) -> None:
     assert {alias: len(each.sha256) for alias, each in listed.items()} == {
         "rsa": 1, "ec": 3, "ed": 1, "dsa": 1, "secret": 0, "platform": 1, "imported": 3,
     }  # fmt: skip
-    assert keystore.profile(store) == "default"
+    assert profiles.profile_of(store.contents.protection) == "default"
     today = datetime.datetime.now(datetime.timezone.utc)
     for entry in store.entries:
-        if isinstance(entry, PrivateKeyEntry):
+        if not isinstance(entry, TrustedCertEntry):
             assert entry.created is not None
             assert abs(today.timestamp() - entry.created / 1000) < 600
     for alias in ("rsa", "ec", "ed", "imported"):
@@ -158,46 +160,60 @@ def test_what_keytool_made_is_read_whole(java: Keytool, folder: Path) -> None:
         store.key_entry("dsa").private_key()
 
 
+def secret_key(store: keystore.Store) -> SecretKeyEntry:
+    [entry] = [entry for entry in store.entries if isinstance(entry, SecretKeyEntry)]
+    return entry
+
+
 def test_java_sees_the_same_after_a_rewrite(java: Keytool, folder: Path, tmp_path: Path) -> None:
-    """Keys of every kind, the secret one too, under a new password."""
+    """Keys of every kind. A symmetric key's bag is kept byte for byte while password and protection stay."""
     store = keystore.open_store(str(folder / "made.p12"), PASSWORD)
-    assert len(store.contents.opaque) == 1, "the secret key"
     extended = store.put(TrustedCertEntry("newcomer", issue("newcomer").der))
-    path = save(tmp_path, extended, password=PASSWORD)
+    path = save(tmp_path, extended)
     before, after = java.list(folder / "made.p12"), java.list(path)
     newcomer = after.pop("newcomer")
     assert newcomer.type == TRUSTED
     assert after == before
-    assert keystore.open_store(str(path), PASSWORD).contents.opaque == store.contents.opaque
+    assert secret_key(keystore.open_store(str(path), PASSWORD)) == secret_key(store)
 
 
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("jks", "it is a JKS file and only PKCS#12 is supported; 'keytool -importkeystore -deststoretype PKCS12' converts a keystore"),
-        ("jceks", "it is a JCEKS file and only PKCS#12 is supported; 'keytool -importkeystore -deststoretype PKCS12' converts a keystore"),
-        (
-            "legacy.p12",
-            (
-                "the key under the alias 'a' is protected with pbeWithSHAAnd3-KeyTripleDES-CBC (1.2.840.113549.1.12.1.3), "
-                "which is not supported"
-            ),
-        ),
-    ],
-)
-def test_other_kinds_of_javas_stores_are_refused_by_name(folder: Path, name: str, message: str) -> None:
-    path = folder / name
+def test_java_opens_every_key_after_a_change_of_the_password(java: Keytool, folder: Path, tmp_path: Path) -> None:
+    """The symmetric key too, which would stay under the old password if its bag were just copied."""
+    store = keystore.open_store(str(folder / "made.p12"), PASSWORD)
+    path = save(tmp_path, store, password="another password")
+    assert java.list(path, password="another password") == java.list(folder / "made.p12")
+    copy = tmp_path / "copy.p12"
+    copy_all(java, path, copy, password="another password")
+    found = keystore.open_store(str(copy), "another password")
+    assert ours(found) == ours(store)
+    assert secret_key(found).pkcs8 == secret_key(store).pkcs8 is not None
+
+
+@pytest.mark.parametrize("name", ["jks", "legacy.p12"])
+def test_older_kinds_of_javas_stores_are_read(java: Keytool, folder: Path, name: str) -> None:
+    store = keystore.open_store(str(folder / name), PASSWORD)
+    assert ours(store) == javas(java.list(folder / name))
+    assert x509.certifies(store.key_entry("a").chain[0], store.key_entry("a").private_key())
+    with pytest.raises(PasswordError):
+        keystore.open_store(str(folder / name), "another password")
+
+
+def test_other_kinds_of_javas_stores_are_refused_by_name(folder: Path) -> None:
+    path = folder / "jceks"
     with pytest.raises(UnsupportedStoreError) as refused:
         keystore.open_store(str(path), PASSWORD)
-    assert str(refused.value) == f"The keystore {path} cannot be read: {message}. It was left as it is."
+    assert str(refused.value) == (
+        f"The keystore {path} cannot be read: it is a JCEKS file and only PKCS#12 and JKS are supported; "
+        "'keytool -importkeystore -deststoretype PKCS12' converts a keystore. It was left as it is."
+    )
 
 
 @pytest.mark.parametrize(("name", "mac"), [("no-mac.p12", None), ("sha1-mac.p12", "HmacPBESHA1")])
 def test_other_macs_of_java_are_read(java: Keytool, folder: Path, name: str, mac: str | None) -> None:
     store = keystore.open_store(str(folder / name), PASSWORD)
     assert ours(store) == javas(java.list(folder / name))
-    assert store.contents.protection.mac == mac
-    assert keystore.profile(store) == "other"
+    assert (store.contents.protection.mac and store.contents.protection.mac.name) == mac
+    assert profiles.profile_of(store.contents.protection) == "other"
     with pytest.raises(PasswordError):
         keystore.open_store(str(folder / name), "another password")
 

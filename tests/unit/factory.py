@@ -26,6 +26,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from ansible_collections.mutual.tls.plugins.module_utils import der, pbe
+from ansible_collections.mutual.tls.plugins.module_utils import mac as seal
+from ansible_collections.mutual.tls.plugins.module_utils.derivation import Secret
+from ansible_collections.mutual.tls.plugins.module_utils.entries import Algorithm
 
 PASSWORD = "correct-horse"
 NOW = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
@@ -150,6 +153,9 @@ CRL_BAG = "1.2.840.113549.1.12.10.1.4"
 SECRET_BAG = "1.2.840.113549.1.12.10.1.5"
 FRIENDLY_NAME = "1.2.840.113549.1.9.20"
 LOCAL_KEY_ID = "1.2.840.113549.1.9.21"
+#: Few iterations, because tests make many stores.
+QUICK_ENCRYPTION = Algorithm("PBEWithHmacSHA256AndAES_256", 1)
+QUICK_MAC = Algorithm("HmacPBESHA256", 1)
 TRUSTED_KEY_USAGE = "2.16.840.1.113894.746875.1.1"
 
 
@@ -179,7 +185,7 @@ def bag(
 
 def key_bag(pkcs8: bytes, *labels: Any, password: str = PASSWORD, **more: Any) -> bytes:
     """A key, encrypted under *password*."""
-    algorithm, ciphertext = pbe.encrypt(pkcs8, password, 1)
+    algorithm, ciphertext = pbe.encrypt(pkcs8, Secret(password), QUICK_ENCRYPTION)
     return bag(SHROUDED_KEY_BAG, der.sequence(algorithm, der.octet_string(ciphertext)), *labels, **more)
 
 
@@ -207,7 +213,7 @@ def pfx(*bags: bytes, safes: Sequence[bytes] | None = None, password: str | None
     sealed = der.sequence(*(safes if safes is not None else [safe(*bags)]))
     parts = [der.integer(3), content(DATA, der.octet_string(sealed))]
     if mac is not None or password is not None:
-        parts.append(mac if mac is not None else pbe.make_mac(sealed, password or "", 1))
+        parts.append(mac if mac is not None else seal.make(sealed, Secret(password or ""), QUICK_MAC))
     return der.sequence(*parts)
 
 

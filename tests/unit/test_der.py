@@ -51,7 +51,7 @@ def test_values_in_a_row_are_read_back(values: list[tuple[int, bytes]]) -> None:
 
 @given(st.lists(st.binary(max_size=3).map(der.octet_string), max_size=6))
 def test_a_set_is_in_the_order_of_der(members: list[bytes]) -> None:
-    found = [each.raw for each in der.children(der.set_of(*members), der.SET, "it")]
+    found = [each.raw for each in der.single(der.set_of(*members), der.SET, "it").values("it")]
     assert found == sorted(members)
 
 
@@ -90,7 +90,7 @@ def test_lengths_at_the_borders(length: int, header: str) -> None:
     [
         pytest.param("30", "it is cut short", id="tag-without-length"),
         pytest.param("3001", "it is cut short: 1 bytes announced, 0 left", id="length-without-content"),
-        pytest.param("308000000000", "it has an indefinite length (BER), which is not supported", id="indefinite-length"),
+        pytest.param("308000000000", "it has an indefinite length (BER)", id="indefinite-length"),
         pytest.param("3082", "it has a length that does not fit", id="length-cut-short"),
         pytest.param("308201", "it has a length that does not fit", id="length-cut-in-the-middle"),
         pytest.param("3085000000000000", "it has a length that does not fit", id="length-of-five-bytes"),

@@ -19,6 +19,7 @@ from ansible_collections.mutual.tls.plugins.module_utils import facts, keystore
 from ansible_collections.mutual.tls.plugins.module_utils.entries import PrivateKeyEntry, TrustedCertEntry
 from ansible_collections.mutual.tls.plugins.module_utils.keystore import Store
 from ansible_collections.mutual.tls.plugins.module_utils.plan.store import EntryFacts
+from ansible_collections.mutual.tls.plugins.module_utils.warnings import warnings
 
 from .factory import DAY, NOW, PASSWORD, Issued, cert_bag, chain_of, issue, key_bag, new_key, pem, pfx
 
@@ -38,14 +39,14 @@ def facts_of(tmp_path: Path, *entries: PrivateKeyEntry | TrustedCertEntry) -> di
     for each in entries:
         store = store.put(each)
     path = tmp_path / "keys.p12"
-    keystore.write_store(str(path), keystore.serialize_store(store, PASSWORD, now=1_600_000_000), PASSWORD)
+    keystore.write_store(str(path), store, keystore.serialize_store(store, PASSWORD, now=1_600_000_000), PASSWORD)
     return facts.store_facts(str(path), keystore.open_store(str(path), PASSWORD))
 
 
 def test_an_absent_store_has_no_entries() -> None:
     found = facts.store_facts("/absent", None)
     assert (found["present"], found["entries"], found["sha256"]) == (False, [], None)
-    assert facts.warnings(found, NOW) == []
+    assert warnings(found, NOW) == []
 
 
 def test_everything_is_said_but_secrets(tmp_path: Path) -> None:
@@ -136,7 +137,7 @@ UNKNOWN_KEY = EC1.der.replace(b"\x2a\x86\x48\xce\x3d\x02\x01", b"\x2a\x86\x48\xc
 def test_one_strange_entry_does_not_hide_the_others(tmp_path: Path, strange: PrivateKeyEntry | TrustedCertEntry, warning: str) -> None:
     found = facts_of(tmp_path, strange, TrustedCertEntry("platform", PLATFORM.der))
     assert {each["alias"]: each["sha256"] for each in found["entries"]}["platform"] == PLATFORM.sha256
-    [said] = facts.warnings(found, NOW)
+    [said] = warnings(found, NOW)
     assert said.startswith(warning)
 
 
@@ -149,7 +150,7 @@ def test_whatever_the_certificate_something_is_said(data: st.DataObject) -> None
         found = facts.entry_facts(TrustedCertEntry("damaged", bytes(damaged)))
     except UserWarning:  # what cryptography will refuse one day; on a host it is only said
         return
-    facts.warnings({"entries": [found], "present": True, "protection": {"mac": "x"}}, NOW)
+    warnings({"entries": [found], "present": False}, NOW)
     EntryFacts.from_dict(found)
 
 
@@ -161,7 +162,7 @@ def ending(end: datetime.datetime) -> TrustedCertEntry:
 
 
 @pytest.mark.parametrize(
-    ("made", "warnings"),
+    ("made", "expected"),
     [
         pytest.param(ending(NOW + 30 * DAY), [], id="thirty-days"),
         pytest.param(
@@ -184,12 +185,12 @@ def ending(end: datetime.datetime) -> TrustedCertEntry:
         pytest.param(entry(issue("a", key=new_key())), [], id="nothing-to-say"),
     ],
 )
-def test_what_a_person_should_know(tmp_path: Path, made: PrivateKeyEntry | TrustedCertEntry, warnings: list[str]) -> None:
-    assert facts.warnings(facts_of(tmp_path, made), NOW) == warnings
+def test_what_a_person_should_know(tmp_path: Path, made: PrivateKeyEntry | TrustedCertEntry, expected: list[str]) -> None:
+    assert warnings(facts_of(tmp_path, made), NOW) == expected
 
 
 def test_a_store_without_a_mac_is_said(tmp_path: Path) -> None:
     path = tmp_path / "keys.p12"
     path.write_bytes(pfx(cert_bag(EC1.der, "a", trusted=True), password=None))
     found = facts.store_facts(str(path), keystore.open_store(str(path), PASSWORD))
-    assert facts.warnings(found, NOW) == ["the store has no MAC: nobody would notice if it were changed"]
+    assert warnings(found, NOW) == ["it has no MAC: nobody would notice if it were changed"]

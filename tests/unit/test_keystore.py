@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from ansible_collections.mutual.tls.plugins.module_utils.entries import PrivateK
 from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError, PasswordError, StoreError, UnsupportedStoreError
 from ansible_collections.mutual.tls.plugins.module_utils.keystore import Store
 
-from .factory import PASSWORD, cert_bag, issue, key_bag, pfx
+from .factory import PASSWORD, cert_bag, issue, pfx
 
 pytestmark = pytest.mark.codec
 
@@ -87,16 +88,24 @@ def test_passwords_that_java_takes(password: str) -> None:
 )
 def test_passwords_that_java_refuses(password: str) -> None:
     with pytest.raises(InputError) as refused:
-        keystore.check_password(password, "store_password")
+        keystore.check_password(password, "pkcs12", "store_password")
     assert str(refused.value) == (
-        "'store_password' must have at least 6 characters, all of them printable ASCII: Java opens no store with another."
+        "'store_password' must have at least 6 characters: Java's keytool makes no store with a shorter one."
+        if len(password) < 6
+        else "'store_password' must be of printable ASCII characters: Java before 25 opens no PKCS#12 store with another."
     )
     assert password not in str(refused.value) or len(password) < 6
 
 
+def test_a_jks_store_takes_a_password_in_any_script() -> None:
+    keystore.check_password("пароль", "jks")
+    with pytest.raises(InputError, match="at least 6 characters"):
+        keystore.check_password("парол", "jks")
+
+
 # --- kinds -----------------------------------------------------------------------------------------------------------
 
-JKS = "it is a JKS file and only PKCS#12 is supported; 'keytool -importkeystore -deststoretype PKCS12' converts a keystore"
+OTHER = "it is a JCEKS file and only PKCS#12 and JKS are supported; 'keytool -importkeystore -deststoretype PKCS12' converts a keystore"
 
 
 @pytest.mark.parametrize(
@@ -108,11 +117,11 @@ JKS = "it is a JKS file and only PKCS#12 is supported; 'keytool -importkeystore 
         pytest.param(b"\0" * 100, "unknown", "it is no keystore of a known kind", id="zeros"),
         pytest.param(EC1.der, "unknown", "it is no keystore of a known kind", id="certificate"),
         pytest.param(EC1.pkcs8, "unknown", "it is no keystore of a known kind", id="key"),
-        pytest.param(b"\xfe\xed\xfe\xed\0\0\0\2\0\0\0\0", "JKS", JKS, id="jks"),
-        pytest.param(b"\xce\xce\xce\xce\0\0\0\2", "JCEKS", JKS.replace("JKS", "JCEKS", 1), id="jceks"),
-        pytest.param(b"\0\0\0\2\0\0\0\x14", "BKS (version 2)", JKS.replace("JKS", "BKS (version 2)", 1), id="bks"),
-        pytest.param(EC1.pem.encode(), "PEM", JKS.replace("JKS", "PEM", 1), id="pem-certificate"),
-        pytest.param(EC1.key_pem, "PEM", JKS.replace("JKS", "PEM", 1), id="pem-key"),
+        pytest.param(b"\xce\xce\xce\xce\0\0\0\2", "JCEKS", OTHER, id="jceks"),
+        pytest.param(b"\0\0\0\2\0\0\0\x14", "BKS (version 2)", OTHER.replace("JCEKS", "BKS (version 2)", 1), id="bks"),
+        pytest.param(b"\0\0\0\1\0\0\0\x14", "BKS (version 1)", OTHER.replace("JCEKS", "BKS (version 1)", 1), id="bks-1"),
+        pytest.param(EC1.pem.encode(), "PEM", OTHER.replace("JCEKS", "PEM", 1), id="pem-certificate"),
+        pytest.param(EC1.key_pem, "PEM", OTHER.replace("JCEKS", "PEM", 1), id="pem-key"),
     ],
 )
 def test_other_files_are_refused_by_their_kind(tmp_path: Path, data: bytes, kind: str, message: str) -> None:
@@ -175,7 +184,7 @@ def test_a_wrong_password_names_the_file_and_not_itself(tmp_path: Path) -> None:
 
 def test_a_damaged_store_is_no_absent_one(tmp_path: Path) -> None:
     path = tmp_path / "keys.p12"
-    for data in (DATA[:-1], DATA[:100], DATA + b"\0", DATA[:500] + bytes([DATA[500] ^ 1]) + DATA[501:]):
+    for data in (DATA[:-1], DATA[:100], DATA[:500] + bytes([DATA[500] ^ 1]) + DATA[501:]):
         path.write_bytes(data)
         with pytest.raises(StoreError, match=rf"^The keystore {path} cannot be read: .*\. It was left as it is\.$"):
             keystore.open_store_if_present(str(path), PASSWORD)
@@ -185,29 +194,42 @@ def test_what_the_password_does_not_open_is_not_written(tmp_path: Path) -> None:
     path = tmp_path / "keys.p12"
     path.write_bytes(b"old")
     with pytest.raises(PasswordError):
-        keystore.write_store(str(path), DATA, "another password")
+        keystore.write_store(str(path), STORE, DATA, "another password")
     with pytest.raises(StoreError):
-        keystore.write_store(str(path), DATA[:-1], PASSWORD)
+        keystore.write_store(str(path), STORE, DATA[:-1], PASSWORD)
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["keys.p12"]
-    keystore.write_store(str(path), DATA, PASSWORD)
+    assert keystore.write_store(str(path), STORE, DATA, PASSWORD).entries == STORE.entries
     assert path.read_bytes() == DATA
+
+
+@pytest.mark.parametrize(
+    ("meant", "message"),
+    [
+        pytest.param(STORE.put(TrustedCertEntry("lost", EC2.der)), "the entry under the alias 'lost' would not be read back", id="lost"),
+        pytest.param(STORE.put(TrustedCertEntry("platform", EC2.der)), "the entry under the alias 'platform' would not", id="another"),
+        pytest.param(STORE.put(replace(IDENTITY, pkcs8=EC2.pkcs8)), "the entry under the alias 'ec1' would not be", id="another-key"),
+        pytest.param(STORE.put(replace(IDENTITY, chain=EC2.chain)), "the entry under the alias 'ec1' would not be", id="another-leaf"),
+        pytest.param(STORE.remove("platform"), "other entries than these would be read back", id="one-too-many"),
+    ],
+)
+def test_what_would_not_be_read_back_as_it_is_meant_is_not_written(tmp_path: Path, meant: Store, message: str) -> None:
+    path = tmp_path / "keys.p12"
+    with pytest.raises(StoreError, match=f"^{message}.*so nothing was written$"):
+        keystore.write_store(str(path), meant, DATA, PASSWORD)
+    assert not path.exists()
 
 
 # --- protection ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("data", "profile"),
-    [
-        pytest.param(DATA, "default", id="ours"),
-        pytest.param(keystore.serialize_store(Store.empty(), PASSWORD), "default", id="empty"),
-        pytest.param(pfx(key_bag(EC1.pkcs8, "a", b"1"), cert_bag(EC1.der, "a", b"1")), "other", id="one-iteration"),
-        pytest.param(pfx(cert_bag(EC1.der, "a", trusted=True), password=None), "other", id="no-mac"),
-    ],
-)
-def test_the_profile_is_found_from_the_file(data: bytes, profile: str) -> None:
-    assert keystore.profile(keystore.parse_store(data, PASSWORD)) == profile
+def test_a_store_that_anybody_could_have_changed_is_not_vouched_for() -> None:
+    unsealed = keystore.parse_store(pfx(cert_bag(EC1.der, "a", trusted=True), password=None), PASSWORD)
+    for old_password in (None, PASSWORD):
+        with pytest.raises(StoreError, match=r"^The keystore /keys has no MAC, so anybody could have changed it\."):
+            keystore.check_sealed("/keys", unsealed, old_password)
+    keystore.check_sealed("/keys", unsealed, "")
+    keystore.check_sealed("/keys", keystore.parse_store(DATA, PASSWORD), None)
 
 
 def test_new_entries_are_dated_and_old_ones_keep_their_dates() -> None:

@@ -225,7 +225,7 @@ def test_a_key_that_is_not_there_is_made() -> None:
             {},
             {"key_type": None, "subject": None, "issuer": None, "not_after": None, "unreadable": "a certificate cannot be read: why"},
             "The entry under the alias 'ec1' cannot be read (a certificate cannot be read: why) and is not replaced unasked: "
-            "set regenerate to 'always' once if its key may be lost.",
+            "set regenerate to 'full_idempotence' if its key may be lost.",
             id="cannot-be-read",
         ),
     ],

@@ -162,9 +162,9 @@ def _plan_store(
     if wish is None:
         return
     store = facts[member.name].store
-    if store is not None and store.under_old_password:
+    if store is not None and store.protect_anew:
         plan.reprotect.append(member.name)
-        plan.changes.append(Change(member.name, "keystore", "*", "protect_anew", "it is still under the previous password"))
+        plan.changes.append(Change(member.name, "keystore", "*", "protect_anew", "; ".join(store.protect_anew)))
     trusted = trust_changes(wish, store.entries if store is not None else ())
     if trusted:
         plan.trust[member.name] = wish.trusted

@@ -23,15 +23,15 @@ class StoreFacts:
     #: When the file was last written, seconds since the epoch by its host's clock.
     modified: float | None = None
     entries: tuple[EntryFacts, ...] = ()
-    #: Whether only the password before the present one opens it.
-    under_old_password: bool = False
+    #: Why the file must be written anew though its entries are as wished, such as a password that changes.
+    protect_anew: tuple[str, ...] = ()
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> StoreFacts:
         """The facts as keystore and member_info return them."""
         entries = tuple(EntryFacts.from_dict(entry) for entry in data["entries"])
-        old = bool(data.get("under_old_password", False))
-        return cls(data["path"], data["present"], data["sha256"], data["modified"], entries, old)
+        anew = tuple(data.get("protect_anew", ()))
+        return cls(data["path"], data["present"], data["sha256"], data["modified"], entries, anew)
 
     def entry(self, alias: str) -> EntryFacts | None:
         """The entry under *alias*."""

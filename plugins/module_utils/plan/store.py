@@ -18,9 +18,11 @@ from typing import Any
 from ansible_collections.mutual.tls.plugins.module_utils import x509
 from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError
 
-#: How far the module may go to give a key the wished type and size, in community.crypto's words. Its
-#: ``full_idempotence`` also replaces what cannot be read; nothing here ever does.
-REGENERATE = ("never", "fail", "partial_idempotence", "always")
+#: How far the module may go to give a key the wished type and size, in community.crypto's words. None of them replaces a store,
+#: or a key, that a password does not open.
+REGENERATE = ("never", "fail", "partial_idempotence", "full_idempotence", "always")
+
+_KINDS = {"private_key": "a private key", "secret_key": "a secret key", "trusted_cert": "a trusted certificate"}
 
 _GENERATION = re.compile(r"(?:^|,)OU=generation ([0-9]{1,9})(?:,|$)")
 
@@ -124,6 +126,8 @@ class EntryFacts:
     pem: str | None = None
     #: Why nothing can be said of the entry, if so.
     unreadable: str | None = None
+    #: Whether the key has a password of its own that was not given.
+    locked: bool = False
 
     @classmethod
     def from_dict(cls, facts: dict[str, Any]) -> EntryFacts:
@@ -171,11 +175,16 @@ def identity_change(wish: IdentityWish, entry: EntryFacts | None, now: datetime.
             )
         return StoreChange(wish.alias, "create", "there is no private key under this alias")
     if entry.type != "private_key":
-        raise InputError(f"The alias '{wish.alias}' is a trusted certificate in this store; an identity needs an alias of its own.")
-    if entry.unreadable and wish.regenerate != "always":
+        raise InputError(f"The alias '{wish.alias}' is {_KINDS[entry.type]} in this store; an identity needs an alias of its own.")
+    if entry.locked and wish.regenerate != "always":
+        raise InputError(
+            f"The key under the alias '{wish.alias}' has a password of its own: give it as key_password (JKS only), or set regenerate to "
+            "'always' once if the key may be lost."
+        )
+    if entry.unreadable and wish.regenerate not in ("full_idempotence", "always"):
         raise InputError(
             f"The entry under the alias '{wish.alias}' cannot be read ({entry.unreadable}) and is not replaced unasked: "
-            "set regenerate to 'always' once if its key may be lost."
+            "set regenerate to 'full_idempotence' if its key may be lost."
         )
     for reason in _reasons_to_replace(wish, entry):
         return StoreChange(wish.alias, "replace", reason, entry.sha256)
@@ -199,6 +208,8 @@ def _reasons_to_replace(wish: IdentityWish, entry: EntryFacts) -> Iterator[str]:
     """Why a new key is needed."""
     if wish.regenerate == "always":
         yield "regenerate is 'always'"
+    if entry.unreadable:
+        yield f"it cannot be read ({entry.unreadable})"
     if entry.generation < wish.generation:
         yield f"its generation {entry.generation} is older than {wish.generation}"
     if wish.regenerate == "never":
@@ -246,8 +257,10 @@ def trust_changes(wish: StoreWish, entries: Sequence[EntryFacts]) -> list[StoreC
             raise InputError(
                 f"The alias '{trusted.alias}' is wished for the identity and for a trusted certificate; each needs one of its own."
             )
-        if entry is not None and entry.type == "private_key":
-            raise InputError(f"The alias '{trusted.alias}' is a private key in this store; a trusted certificate cannot take its place.")
+        if entry is not None and entry.type != "trusted_cert":
+            raise InputError(
+                f"The alias '{trusted.alias}' is {_KINDS[entry.type]} in this store; a trusted certificate cannot take its place."
+            )
         change = _trust_change(trusted, entry)
         if change is not None:
             changes.append(change)

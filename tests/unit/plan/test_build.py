@@ -248,7 +248,7 @@ def test_a_renewal_of_the_shared_identity_is_copied_and_trusted() -> None:
 
 def test_a_store_under_the_previous_password_is_protected_anew() -> None:
     scene = Scene()
-    scene["ec1"]["store"]["under_old_password"] = True
+    scene["ec1"]["store"]["protect_anew"] = ["it is still under the previous password"]
     plan = scene.plan()
     assert plan.reprotect == ["ec1"]
     assert changes(plan) == {("ec1", "keystore", "*", "protect_anew"), ("ec1", "restart", "ec", "restart")}
