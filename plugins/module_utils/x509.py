@@ -58,6 +58,7 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks
 _UNREADABLE = (
     ValueError,
     TypeError,
+    KeyError,  # the package up to 43, for a name of an unknown kind of text
     UnsupportedAlgorithm,
     x509.InvalidVersion,
     x509.DuplicateExtension,
@@ -237,9 +238,11 @@ def to_pkcs8(key: SigningKey) -> bytes:
 def load_certificate(der: bytes) -> x509.Certificate:
     """The certificate in *der*. Raises TrustError when it is none."""
     try:
-        return x509.load_der_x509_certificate(der)
+        certificate = x509.load_der_x509_certificate(der)
+        _names = certificate.subject, certificate.issuer  # the package reads them when they are asked for: now, not somewhere else
     except _UNREADABLE as error:
         raise TrustError(f"a certificate cannot be read: {error}") from error
+    return certificate
 
 
 def pem_to_der(text: str, what: str) -> list[bytes]:

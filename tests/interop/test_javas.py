@@ -53,19 +53,19 @@ def test_only_its_own_major_is_stood_in_for(java_home: Path, tmp_path: Path) -> 
 
 
 def test_a_missing_one_is_skipped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.delenv("MUTUAL_TLS_JAVAS", raising=False)
-    with pytest.raises(pytest.skip.Exception, match=r"^no Java 11\.\S+ in build/java: run `make javas`$"):
+    monkeypatch.delenv("MUTUAL_TLS_JUDGES", raising=False)
+    with pytest.raises(pytest.skip.Exception, match=r"^no Java 11\.\S+ in build/java: run `make judges`$"):
         javas(tmp_path, own=None)[0].found()
 
 
 def test_a_missing_one_is_an_error_where_all_were_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("MUTUAL_TLS_JAVAS", "all")
-    with pytest.raises(pytest.fail.Exception, match=r"^no Java 11\.\S+ in build/java: run `make javas`$"):
+    monkeypatch.setenv("MUTUAL_TLS_JUDGES", "all")
+    with pytest.raises(pytest.fail.Exception, match=r"^no Java 11\.\S+ in build/java: run `make judges`$"):
         javas(tmp_path, own=None)[0].found()
 
 
 def test_whether_the_system_has_one_is_the_systems_affair(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("MUTUAL_TLS_JAVAS", "all")
+    monkeypatch.setenv("MUTUAL_TLS_JUDGES", "all")
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(pytest.skip.Exception, match="no keytool is installed on this machine"):
         javas()[-1].found()

@@ -23,6 +23,7 @@ from ansible_collections.mutual.tls.plugins.module_utils.entries import Algorith
 from ansible_collections.mutual.tls.plugins.module_utils.errors import PasswordError, StoreError, UnsupportedStoreError
 
 from .factory import PASSWORD, issue, openssl
+from .vectors import cryptography_file
 
 pytestmark = pytest.mark.codec
 
@@ -229,9 +230,7 @@ def forms_that_open(sealed: der.Element, made: der.Element) -> list[int]:
     ],
 )
 def test_stores_in_the_field_have_either_form_of_the_empty_password(name: str, form: int | None) -> None:
-    vectors = pytest.importorskip("cryptography_vectors", reason="cryptography_vectors is not installed, which has the stores")
-    with vectors.open_vector_file(f"pkcs12/{name}", "rb") as file:
-        opened = forms_that_open(*sealed_and_mac(file.read()))
+    opened = forms_that_open(*sealed_and_mac(cryptography_file(f"pkcs12/{name}")))
     assert opened == ([] if form is None else [form])
 
 

@@ -249,6 +249,7 @@ def test_a_certificate_says_what_it_says() -> None:
         "not_after": x509.timestamp(NOW + 30 * DAY),
         "subject_alt_name": ["DNS:ec1.test", "IP:192.0.2.7"],
         "is_ca": False,
+        "signature_digest": "SHA256",
         "extended_key_usage": ["1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.2"],
         "key_type": "EC",
         "key_size": 256,
@@ -278,6 +279,16 @@ def test_a_damaged_certificate_is_no_traceback(there: bytes, instead: bytes) -> 
     assert there in CERTIFICATE
     with pytest.raises(TrustError, match=" cannot be read: "):
         x509.describe(CERTIFICATE.replace(there, instead))
+
+
+@pytest.mark.parametrize("tag", [0x00, 0x01, 0x02, 0x30])
+def test_a_name_of_an_unknown_kind_of_text_is_refused(tag: int) -> None:
+    """cryptography 38 to 43 read names late, and raise KeyError."""
+    good = issue("ec1").der
+    damaged = good.replace(b"\x0c\x03ec1", bytes((tag, 3)) + b"ec1", 1)
+    assert damaged != good
+    with pytest.raises(TrustError, match="^a certificate cannot be read: "):
+        x509.load_certificate(damaged)
 
 
 @given(st.data())
