@@ -7,6 +7,8 @@ WORKERS ?= auto
 PYTEST_ARGS ?=
 # More arguments for ansible-test sanity, for example SANITY_ARGS='--test validate-modules'.
 SANITY_ARGS ?=
+# More arguments for the benchmark, for example BENCH_ARGS='--full'.
+BENCH_ARGS ?=
 
 BIN := .venv/bin
 STAGE := build/stage
@@ -107,8 +109,8 @@ test-unit: install ## Run the unit tests
 	$(PYTEST) tests/unit
 
 .PHONY: test-interop
-test-interop: install judges ## Run the tests against keytool and other outside judges
-	$(ALL_JUDGES) $(PYTEST) tests/interop
+test-interop: install judges ## Run the tests against keytool and other outside judges, the long ones too
+	MUTUAL_TLS_LONG=1 $(ALL_JUDGES) $(PYTEST) tests/interop
 
 .PHONY: test-e2e
 test-e2e: install ## Run the tests of whole playbooks against stand-ins
@@ -122,7 +124,7 @@ pytest_with = @ln -sfn "$(call purelib,.venv)/ansible_collections" "$(call purel
 
 .PHONY: test-oldest-cryptography
 test-oldest-cryptography: install judges build/cryptography/$(OLDEST)/installed ## Run the tests marked codec with the oldest cryptography of hosts
-	$(call pytest_with,$(OLDEST)) -m codec $$(grep -rl 'mark\.codec' tests/unit tests/interop --include='test_*.py')
+	$(call pytest_with,$(OLDEST)) -m codec $$(grep -rl 'mark\.codec' tests/unit tests/interop tests/fuzz --include='test_*.py')
 
 .PHONY: test-cryptography
 test-cryptography: $(CRYPTOGRAPHIES:%=test-cryptography-%) ## Run unit and interop tests with every cryptography of hosts, and the newest (long)
@@ -138,6 +140,14 @@ $(CRYPTOGRAPHIES:%=build/cryptography/%/installed): build/cryptography/%/install
 	@$(PYTHON) -m venv --clear $(@D)
 	@$(@D)/bin/python -m pip install $(PIP_OPTIONS) -r requirements-test.txt cryptography==$*
 	@touch $@
+
+.PHONY: fuzz
+fuzz: install judges ## Put 20,000 damaged, hostile or random keystores through the codecs (long)
+	MUTUAL_TLS_FUZZ_CASES=$${MUTUAL_TLS_FUZZ_CASES:-20000} $(ALL_JUDGES) $(PYTEST) tests/fuzz tests/interop/test_vectors.py
+
+.PHONY: bench-keystore
+bench-keystore: install ## Measure the keystore engine beside keytool and the cryptography package
+	$(BIN)/python benchmarks/keystore.py $(BENCH_ARGS)
 
 .PHONY: docs
 docs: install ## Bring the roles' tables of variables up to date, and write reference pages to build/docs

@@ -9,6 +9,7 @@ result is only as long as its values are: nothing else that BER leaves open (the
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ansible_collections.mutual.tls.plugins.module_utils import der
@@ -37,16 +38,22 @@ class _Open:
     length: int = 0
 
 
-def to_der(data: bytes, what: str = "the store") -> bytes:
+def budget() -> Iterator[int]:
+    """What several conversions may have in values together."""
+    return iter(range(_MAX_VALUES))
+
+
+def to_der(data: bytes, what: str = "the store", values: Iterator[int] | None = None) -> bytes:
     """The one value that *data* is, every length in it definite and shortest, every OCTET STRING in one piece.
 
     What a primitive value holds is not looked into, even if it is BER again. A string with a context-specific tag stays in
-    pieces, as nothing in it tells that it is one. Time and memory are linear. Raises DerError for what is not whole.
+    pieces, as nothing in it tells that it is one. Time and memory are linear. Raises DerError for what is not whole. *values* is
+    a budget() that conversions share, or else there is one for this.
     """
     made: list[bytes] = []
     inside: list[_Open] = []
     position = 0
-    for _value in range(_MAX_VALUES):
+    for _value in budget() if values is None else values:
         limit = inside[-1].end if inside else len(data)
         tag, body, length = _header(data, position, limit, what)
         in_string = bool(inside) and inside[-1].tag == _STRING_IN_PIECES
@@ -121,4 +128,4 @@ def _header(data: bytes, position: int, limit: int, what: str) -> tuple[int, int
     return tag, body, length
 
 
-__all__ = ["to_der"]
+__all__ = ["budget", "to_der"]

@@ -8,6 +8,7 @@ The order in the file means nothing. A certificate's issuer is found by name, an
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 
 from ansible_collections.mutual.tls.plugins.module_utils import der
@@ -26,12 +27,19 @@ class Pool:
     """All certificates of a store, found by the name that they certify."""
 
     def __init__(self, certificates: Iterable[bytes]) -> None:
-        self._by_subject: dict[bytes, list[bytes]] = {}
+        self._certificates = certificates
         self._by_identifier: dict[bytes, dict[bytes | None, bytes]] = {}
-        for certificate in certificates:
+        self._above: dict[bytes, bytes | None] = {}
+
+    @functools.cached_property
+    def _by_subject(self) -> dict[bytes, list[bytes]]:
+        """Made when the first issuer is looked for, which those that are their own issuers do not need."""
+        by_subject: dict[bytes, list[bytes]] = {}
+        for certificate in self._certificates:
             found = names(certificate)
             if found is not None:
-                self._by_subject.setdefault(found[1], []).append(certificate)
+                by_subject.setdefault(found[1], []).append(certificate)
+        return by_subject
 
     def chain(self, leaf: bytes | None) -> tuple[bytes, ...]:
         """*leaf* and the certificates above it, up to a self-issued one or as far as the store reaches."""
@@ -41,11 +49,17 @@ class Pool:
             if len(chain) == MAX_LENGTH:
                 raise UnsupportedStoreError(f"a key has a chain of more than {MAX_LENGTH} certificates")
             chain[certificate] = None
-            found = names(certificate)
-            if found is None or found[0] == found[1]:
-                break
-            certificate = self._issuer(found[0], _key_identifier(certificate, _AUTHORITY_KEY_IDENTIFIER))
+            if certificate not in self._above:  # many keys may share their issuers
+                self._above[certificate] = self._next(certificate)
+            certificate = self._above[certificate]
         return tuple(chain)
+
+    def _next(self, certificate: bytes) -> bytes | None:
+        """The certificate above *certificate*; None above a self-issued one, or if the store has none."""
+        found = names(certificate)
+        if found is None or found[0] == found[1]:
+            return None
+        return self._issuer(found[0], _key_identifier(certificate, _AUTHORITY_KEY_IDENTIFIER))
 
     def _issuer(self, name: bytes, key_identifier: bytes | None) -> bytes | None:
         """The certificate of *name* whose subject key identifier is *key_identifier*; else one of which that cannot be said."""

@@ -10,6 +10,7 @@ and nothing recurses: the callers walk the structure that they expect, and say h
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import islice
 
 from ansible_collections.mutual.tls.plugins.module_utils.errors import StoreError
@@ -167,13 +168,22 @@ def integer_value(element: Element, what: str) -> int:
 def oid_value(element: Element, what: str) -> str:
     """The dotted form of an OBJECT IDENTIFIER (X.690 section 8.19)."""
     content = element.expect(OBJECT_IDENTIFIER, what).content
-    if not content or content[-1] & 0x80 or len(content) > 64:
+    dotted = _dotted(content) if len(content) <= 64 else None
+    if dotted is None:
         raise DerError(f"{what} is not a whole OBJECT IDENTIFIER")
+    return dotted
+
+
+@lru_cache(maxsize=256)  # a store has a few of them, tens of thousands of times
+def _dotted(content: bytes) -> str | None:
+    """The dotted form of an OBJECT IDENTIFIER's content; None for what is none."""
+    if not content or content[-1] & 0x80:
+        return None
     arcs: list[int] = []
     value = 0
     for octet in content:
         if value == 0 and octet == 0x80:
-            raise DerError(f"{what} is not a whole OBJECT IDENTIFIER")
+            return None
         value = value << 7 | octet & 0x7F
         if not octet & 0x80:
             arcs.append(value)
@@ -235,6 +245,7 @@ def bmp_string(text: str) -> bytes:
     return encode(BMP_STRING, text.encode("utf-16-be"))
 
 
+@lru_cache(maxsize=256)
 def oid(dotted: str) -> bytes:
     """An OBJECT IDENTIFIER."""
     first, second, *rest = (int(arc) for arc in dotted.split("."))

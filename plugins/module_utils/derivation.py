@@ -20,6 +20,8 @@ from ansible_collections.mutual.tls.plugins.module_utils.errors import Unsupport
 MAX_ITERATIONS = 5_000_000
 #: For all derivations of one store together: some seconds, in plain Python.
 MAX_TOTAL_ITERATIONS = 10_000_000
+#: A derivation costs more than its iterations: this is a store of 10,000 keys, each with two of them.
+MAX_DERIVATIONS = 25_000
 #: Writers take 8 to 64 bytes.
 MAX_SALT_LENGTH = 1024
 #: What Java takes, in bytes.
@@ -97,7 +99,7 @@ _BY_HMAC_OID = {digest.hmac_oid: digest for digest in DIGESTS}
 class Secret:
     """A store's password while the store is read or written, and what was spent on deriving keys from it."""
 
-    __slots__ = ("_bmp", "_utf8", "derivations", "iterations")
+    __slots__ = ("_bmp", "_utf8", "derivations", "iterations", "rc2_bytes")
 
     def __init__(self, password: str, *, terminated: bool = True) -> None:
         # A password that is no text (half a pair of surrogates) opens nothing, and is no reason to stop here.
@@ -107,6 +109,8 @@ class Secret:
         self.derivations = 0
         #: Iterations that they took. A key longer than the digest takes its count for each digest's length.
         self.iterations = 0
+        #: Bytes decrypted with RC2, which is slow.
+        self.rc2_bytes = 0
 
     def pbkdf2(self, digest: Digest, salt: bytes, iterations: int, length: int, what: str) -> bytes:
         """A key of *length* bytes by PBKDF2 with the digest's HMAC (RFC 8018 section 5.2), the password in UTF-8."""
@@ -149,6 +153,8 @@ class Secret:
             raise UnsupportedStoreError(
                 f"{what} would make the store take {total} iterations in all; up to {MAX_TOTAL_ITERATIONS} are accepted"
             )
+        if self.derivations == MAX_DERIVATIONS:
+            raise UnsupportedStoreError(f"the store asks for more than {MAX_DERIVATIONS} derivations from its password")
         self.iterations = total
         self.derivations += 1
 

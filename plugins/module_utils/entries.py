@@ -81,6 +81,29 @@ class SecretKeyEntry:
     pkcs8: bytes | None = field(default=None, repr=False)
 
 
+#: A larger certificate is none: describing it would take time and memory that nobody meant to spend.
+MAX_CERTIFICATE_BYTES = 1024 * 1024
+#: So many remarks of a file are told, so many characters of an alias are shown.
+_MOST_REMARKS = 20
+_SHOWN = 64
+
+
+def shown(alias: str) -> str:
+    """*alias* in quotes, as a sentence has it: its beginning, on one line. A file's own author chose it."""
+    text = alias if len(alias) <= _SHOWN else f"{alias[:_SHOWN]}..."
+    if text.isprintable():
+        return f"'{text}'"
+    return "'" + "".join(each if each.isprintable() else f"\\u{ord(each):04x}" for each in text) + "'"
+
+
+def told(remarks: Iterable[str]) -> tuple[str, ...]:
+    """Each of *remarks* once, the first of them if there are too many to read."""
+    found = tuple(dict.fromkeys(remarks))
+    if len(found) <= _MOST_REMARKS:
+        return found
+    return (*found[:_MOST_REMARKS], f"{len(found) - _MOST_REMARKS} more things like these are not told one by one")
+
+
 Entry = Union[PrivateKeyEntry, SecretKeyEntry, TrustedCertEntry]
 
 _ORDER = (PrivateKeyEntry, SecretKeyEntry, TrustedCertEntry)

@@ -60,20 +60,24 @@ def alone_at(path: str, *, wait: float = 60) -> Iterator[None]:
         yield  # there is no such directory, or it cannot be read: who writes there will say so
         return
     try:
-        _lock(descriptor, directory, time.monotonic() + wait)
+        _lock(descriptor, directory, wait)
         yield
     finally:
         os.close(descriptor)
 
 
-def _lock(descriptor: int, directory: str, deadline: float) -> None:
+def _lock(descriptor: int, directory: str, wait: float) -> None:
+    deadline = time.monotonic() + wait
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return
         except BlockingIOError as error:
             if time.monotonic() > deadline:
-                raise PeerError(f"Another run is changing a file in {directory} and does not end; see what it waits for.") from error
+                raise PeerError(
+                    f"Another run has been changing a file in {directory} for more than {wait:g} seconds. This one changed nothing: "
+                    "wait until the other ends, or end it if it hangs, and run this again."
+                ) from error
             time.sleep(0.05)
         except OSError:
             return
@@ -110,7 +114,8 @@ def _replace(path: str, content: bytes, mode: int) -> None:
             os.fsync(stream.fileno())
         os.replace(temporary, path)
     except BaseException:
-        os.unlink(temporary)
+        with contextlib.suppress(FileNotFoundError):  # interrupted just after the rename
+            os.unlink(temporary)
         raise
     _sync_directory(directory)
     _remove_left_behind(directory)
@@ -118,16 +123,26 @@ def _replace(path: str, content: bytes, mode: int) -> None:
 
 def _remove_left_behind(directory: str) -> None:
     """Remove what killed processes left here; it is as secret as the files that it should have become."""
-    with contextlib.suppress(OSError):
-        for item in os.scandir(directory):
-            if item.name.startswith(_PREFIX) and time.time() - item.stat(follow_symlinks=False).st_mtime > _LEFT_BEHIND:
-                os.unlink(item.path)
+    with contextlib.suppress(OSError), os.scandir(directory) as items:
+        for item in items:
+            if item.name.startswith(_PREFIX):
+                _remove_if_old(item)
+
+
+def _remove_if_old(item: os.DirEntry[str]) -> None:
+    with contextlib.suppress(OSError):  # it is gone meanwhile, or nobody may remove it: the next one is looked at all the same
+        if time.time() - item.stat(follow_symlinks=False).st_mtime > _LEFT_BEHIND:
+            os.unlink(item.path)
 
 
 def _sync_directory(directory: str) -> None:
-    """Make the rename itself survive a power cut."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    """Make the rename itself survive a power cut, where the directory may be opened and its file system knows how.
+
+    The file has its new content by now: no error here may say that it is as it was.
+    """
+    with contextlib.suppress(OSError):
+        descriptor = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -21,6 +21,7 @@ from typing import NamedTuple
 from ansible_collections.mutual.tls.plugins.module_utils import der
 from ansible_collections.mutual.tls.plugins.module_utils.crypto import constant_time
 from ansible_collections.mutual.tls.plugins.module_utils.entries import (
+    MAX_CERTIFICATE_BYTES,
     Algorithm,
     Contents,
     Entry,
@@ -28,6 +29,8 @@ from ansible_collections.mutual.tls.plugins.module_utils.entries import (
     Protection,
     TrustedCertEntry,
     in_order,
+    shown,
+    told,
 )
 from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError, PasswordError, StoreError, UnsupportedStoreError
 
@@ -87,11 +90,13 @@ def read(data: bytes, password: str, key_passwords: Mapping[str, str] | None = N
         alias = stored.lower()
         entry = _entry(alias, record, password, passwords.get(alias), remarks)
         if alias in found:
-            remarks.append(f"the alias '{alias}' is there more than once: only the entry that Java finds was read")
+            remarks.append(f"the alias {shown(alias)} is there more than once: only the entry that Java finds was read")
             if written[alias] == alias != stored:
                 continue  # Java finds the one in lower case, wherever it is
         found[alias], written[alias] = entry, stored
-    repairs = [f"the alias '{stored}' is not in lower case, so Java cannot find it" for alias, stored in written.items() if alias != stored]
+    repairs = [
+        f"the alias {shown(stored)} is not in lower case, so Java cannot find it" for alias, stored in written.items() if alias != stored
+    ]
     if rest := len(data) - end - _DIGEST_BYTES:
         remarks.append(f"after its end the file has more ({rest} bytes), which Java ignores")
     has_keys = any(isinstance(entry, PrivateKeyEntry) for entry in found.values())
@@ -99,8 +104,8 @@ def read(data: bytes, password: str, key_passwords: Mapping[str, str] | None = N
         entries=in_order(found.values()),
         protection=Protection(mac=Algorithm("SHA1", 0), keys=Algorithm("JKS", 0) if has_keys else None),
         format=FORMAT,
-        remarks=tuple(dict.fromkeys(remarks)),
-        repairs=tuple(repairs),
+        remarks=told(remarks),
+        repairs=told(repairs),
     )
 
 
@@ -125,7 +130,7 @@ def write(contents: Contents, password: str, *, now: int) -> bytes:
             body += [_u32(_TRUSTED), *head, _certificate(entry.certificate)]
         else:
             raise UnsupportedStoreError(
-                f"the entry under the alias '{entry.alias}' is a secret key, which JKS cannot hold: "
+                f"the entry under the alias {shown(entry.alias)} is a secret key, which JKS cannot hold: "
                 "keep the store PKCS#12, or remove the entry"
             )
     store = b"".join(body)
@@ -202,15 +207,17 @@ def _entry(alias: str, record: _Record, password: str, own: str | None, remarks:
     if record.key is None:
         return TrustedCertEntry(alias, chain[0], created)
     if not chain:
-        remarks.append(f"the key under the alias '{alias}' has no certificate: Java's keytool takes it for a secret key")
+        remarks.append(f"the key under the alias {shown(alias)} has no certificate: Java's keytool takes it for a secret key")
     scheme, blob = _protected(record.key, alias)
     if scheme != _PROTECTOR:
-        remarks.append(f"the key under the alias '{alias}' is encrypted with {scheme}, which Java does not use in JKS: it is kept, unread")
+        remarks.append(
+            f"the key under the alias {shown(alias)} is encrypted with {scheme}, which Java does not use in JKS: it is kept, unread"
+        )
         return PrivateKeyEntry(alias, None, chain, created, locked=record.key)
     for candidate in (password, own):
         key = None if candidate is None else _decrypt(blob, candidate)
         if key is not None:
-            der.single(key, der.SEQUENCE, f"the key under the alias '{alias}'")
+            der.single(key, der.SEQUENCE, f"the key under the alias {shown(alias)}")
             return PrivateKeyEntry(alias, key, chain, created, password=None if candidate == password else candidate)
     return PrivateKeyEntry(alias, None, chain, created, locked=record.key)
 
@@ -218,10 +225,14 @@ def _entry(alias: str, record: _Record, password: str, own: str | None, remarks:
 def _certificates(certificates: Sequence[tuple[bytes, bytes]], alias: str) -> Iterator[bytes]:
     for kind, certificate in certificates:
         if kind.upper() not in (b"X.509", b"X509"):  # keystore-go writes X509, and Java takes both in any case
-            name = kind[:40].decode("ascii", "backslashreplace")
-            raise UnsupportedStoreError(f"a certificate under the alias '{alias}' is of the type '{name}': only X.509 is supported")
+            name = shown(kind[:40].decode("ascii", "backslashreplace"))
+            raise UnsupportedStoreError(f"a certificate under the alias {shown(alias)} is of the type {name}: only X.509 is supported")
         if certificate[:1] != _SEQUENCE:
-            raise StoreError(f"a certificate under the alias '{alias}' is none: it is no DER")
+            raise StoreError(f"a certificate under the alias {shown(alias)} is none: it is no DER")
+        if len(certificate) > MAX_CERTIFICATE_BYTES:
+            raise UnsupportedStoreError(
+                f"a certificate under the alias {shown(alias)} has {len(certificate)} bytes; up to {MAX_CERTIFICATE_BYTES} are accepted"
+            )
         yield certificate
 
 
@@ -279,7 +290,7 @@ def _digest(store: bytes | memoryview, password: str) -> bytes:
 
 def _protected(blob: bytes, alias: str) -> tuple[str, bytes]:
     """How an EncryptedPrivateKeyInfo (RFC 5958 section 3) is encrypted, and its ciphertext."""
-    what = f"the key under the alias '{alias}'"
+    what = f"the key under the alias {shown(alias)}"
     if len(blob) > _MAX_KEY_BYTES:
         raise UnsupportedStoreError(f"{what} has {len(blob)} bytes: no private key is so large")
     algorithm, ciphertext = der.parts(blob, what, 2, 2)
@@ -298,12 +309,14 @@ def _protect(entry: PrivateKeyEntry, password: str) -> bytes:
     """EncryptedPrivateKeyInfo of a key; that of a locked one is as it was."""
     if not entry.chain:  # Java's own API makes no such entry, and keytool 25 dies of it
         raise UnsupportedStoreError(
-            f"the key under the alias '{entry.alias}' has no certificate, which a key in JKS must have: give it one, or remove the entry"
+            f"the key under the alias {shown(entry.alias)} has no certificate, which a key in JKS must have: "
+            "give it one, or remove the entry"
         )
     if entry.pkcs8 is None:
         if entry.locked is None or _protected(entry.locked, entry.alias)[0] != _PROTECTOR:
             raise UnsupportedStoreError(
-                f"the key under the alias '{entry.alias}' is locked in a way that JKS does not know: give its password, or remove the entry"
+                f"the key under the alias {shown(entry.alias)} is locked in a way that JKS does not know: "
+                "give its password, or remove the entry"
             )
         return entry.locked
     own = password if entry.password is None else entry.password

@@ -165,16 +165,22 @@ def open_store_if_present(path: str, password: str, key_passwords: Mapping[str, 
 def open_under_either(
     path: str, password: str, old_password: str | None, key_passwords: Mapping[str, str] | None = None
 ) -> tuple[Store | None, bool]:
-    """The store, or None if and only if there is no such file; and whether only the password before the present one opens it."""
+    """The store, or None if and only if there is no such file; and whether it, or a key in it, is under the password before.
+
+    A change of the password that stopped halfway, or that keytool made, leaves the file of a JKS store under one of the two and
+    keys under the other; such keys become keys under the store's password.
+    """
+    own = key_passwords or {}
     try:
-        store = open_store_if_present(path, password, key_passwords)
+        store = open_store_if_present(path, password, own)
     except PasswordError:
         if old_password is None:
             raise
     else:
-        return _with_keys_under(old_password, path, password, store, key_passwords or {})
+        return (store, False) if old_password is None else _with_keys_under(old_password, path, password, store, own)
     try:
-        return open_store_if_present(path, old_password, key_passwords), True
+        store = open_store_if_present(path, old_password, own)
+        return _with_keys_under(password, path, old_password, store, own)[0], True
     except PasswordError as error:
         raise PasswordError(
             f"The keystore {path} cannot be read: neither 'password' nor 'old_password' opens it, or it was damaged. It was left as it is.",
@@ -183,14 +189,14 @@ def open_under_either(
 
 
 def _with_keys_under(
-    old_password: str | None, path: str, password: str, store: Store | None, key_passwords: Mapping[str, str]
+    other: str, path: str, password: str, store: Store | None, key_passwords: Mapping[str, str]
 ) -> tuple[Store | None, bool]:
-    """The store with the keys that only *old_password* opens, and whether there are any: keytool -storepasswd leaves such in JKS."""
+    """The store, which *password* opens, with the keys that only the *other* one opens; and whether there are any."""
     locked = [entry.alias for entry in store.entries if isinstance(entry, PrivateKeyEntry) and entry.pkcs8 is None] if store else []
-    if old_password is None or not locked:
+    if not locked:
         return store, False
-    again = open_store_if_present(path, password, {**dict.fromkeys(locked, old_password), **key_passwords})
-    found = [entry for entry in again.entries if isinstance(entry, PrivateKeyEntry) and entry.password == old_password] if again else []
+    again = open_store_if_present(path, password, {**dict.fromkeys(locked, other), **key_passwords})
+    found = [entry for entry in again.entries if isinstance(entry, PrivateKeyEntry) and entry.password == other] if again else []
     for entry in found:
         again = again.put(replace(entry, password=None)) if again else again
     return again, bool(found)
@@ -252,8 +258,9 @@ def write_store(path: str, store: Store, data: bytes, password: str, *, mode: in
 
 def _check_same(meant: Store, written: Store) -> None:
     """Whatever is in the way of reading the same back must stop the write, not be found out by the product."""
+    by_alias = {entry.alias: entry for entry in written.entries}
     for entry in meant.entries:
-        found = written.get(entry.alias)
+        found = by_alias.get(entry.alias)
         if found is None or _essence(found) != _essence(entry):
             raise StoreError(f"the entry under the alias '{entry.alias}' would not be read back as it is, so nothing was written")
     if len(written.entries) != len(meant.entries):

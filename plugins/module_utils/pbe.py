@@ -28,7 +28,7 @@ from ansible_collections.mutual.tls.plugins.module_utils.errors import PasswordE
 #: The encryptions that are written.
 AES_256 = "PBEWithHmacSHA256AndAES_256"
 DESEDE = "PBEWithSHA1AndDESede"
-#: RC2 is plain Python, a megabyte of it takes about 0.15 seconds; no Java encrypts more than certificates with it.
+#: For one store together: RC2 is plain Python, a megabyte of it takes about 0.15 seconds; no Java encrypts more than certificates with it.
 MAX_RC2_LENGTH = 4 * 1024 * 1024
 
 _PBES2 = "1.2.840.113549.1.5.13"
@@ -89,6 +89,9 @@ def _decrypt_rc2(parameters: der.Element, length: int, ciphertext: bytes, secret
     _whole_blocks(ciphertext, rc2.BLOCK, what)
     if len(ciphertext) > MAX_RC2_LENGTH:
         raise UnsupportedStoreError(f"{what} has {len(ciphertext)} bytes encrypted with RC2; up to {MAX_RC2_LENGTH} are read")
+    secret.rc2_bytes += len(ciphertext)
+    if secret.rc2_bytes > MAX_RC2_LENGTH:
+        raise UnsupportedStoreError(f"the store has more than {MAX_RC2_LENGTH} bytes encrypted with RC2 in all")
     key, iv = _pkcs12_key(secret, salt, iterations, length, what)
     padded = rc2.decrypt_cbc(key, 8 * length, iv, ciphertext)
     return _unpad(memoryview(padded), rc2.BLOCK, what), Algorithm(f"PBEWithSHA1AndRC2_{8 * length}", iterations)

@@ -15,12 +15,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import NamedTuple
 
 from ansible_collections.mutual.tls.plugins.module_utils import ber, der, derivation, mac, pbe
 from ansible_collections.mutual.tls.plugins.module_utils.chains import Pool
 from ansible_collections.mutual.tls.plugins.module_utils.derivation import Secret
 from ansible_collections.mutual.tls.plugins.module_utils.entries import (
+    MAX_CERTIFICATE_BYTES,
     Algorithm,
     Contents,
     Entry,
@@ -29,11 +31,19 @@ from ansible_collections.mutual.tls.plugins.module_utils.entries import (
     SecretKeyEntry,
     TrustedCertEntry,
     in_order,
+    shown,
+    told,
 )
 from ansible_collections.mutual.tls.plugins.module_utils.errors import PasswordError, UnsupportedStoreError
 
 #: More bags than any store has; a file of many megabytes could hold millions of small ones.
 MAX_BAGS = 100_000
+#: Java and Windows write up to five for a bag, none of them long.
+MAX_ATTRIBUTES_OF_BAG = 100
+MAX_ATTRIBUTES = 500_000
+MAX_NAME_BYTES = 0xFFFF
+#: All chains together. Keys may share certificates, so a small file could have chains of many gigabytes.
+MAX_CHAIN_BYTES = 64 * 1024 * 1024
 
 _DATA = "1.2.840.113549.1.7.1"
 _ENCRYPTED_DATA = "1.2.840.113549.1.7.6"
@@ -74,6 +84,8 @@ class _Bag:
     alias: str = ""
     trusted: bool = False
     attributes: list[bytes] = field(default_factory=list)
+    #: How many attributes it has, with a meaning or without.
+    width: int = 0
 
 
 def is_pkcs12(data: bytes) -> bool:
@@ -114,6 +126,8 @@ class _Reader:
         self.key_passwords = {alias.lower(): password for alias, password in key_passwords.items()}
         self.is_ber = is_ber
         self.bags = 0
+        self.attributes = 0
+        self.values = ber.budget()
         self.keys = 0
         self.certificates: list[tuple[_Bag, bytes]] = []
         self.leaves: dict[tuple[bytes | None, str | None], bytes] = {}
@@ -124,10 +138,12 @@ class _Reader:
         self.unnamed = 0
         self.key_algorithms: list[Algorithm] = []
         self.certificate_algorithms: list[Algorithm] = []
+        #: Why the last key that the password does not open stayed locked, and whether the password opened anything.
         self.locked: PasswordError | None = None
+        self.proven = False
 
     def read(self, data: bytes) -> Contents:
-        whole = der.first(der.elements(ber.to_der(data) if self.is_ber else data, "the store"), "the store")
+        whole = der.first(der.elements(ber.to_der(data, values=self.values) if self.is_ber else data, "the store"), "the store")
         version, auth_safe, *mac_data = der.parts(whole, "the store", 2, 3)
         if not self.is_ber and whole.end < len(data):
             self.remarks.append(f"after its end the file has more ({len(data) - whole.end} bytes), which Java ignores")
@@ -141,19 +157,19 @@ class _Reader:
             .values("the authenticated safe")
         ):
             self._read_content_info(content_info)
-        if self.locked is not None and not (seal or self.key_algorithms or self.certificate_algorithms):
+        if self.locked is not None and not (seal or self.proven):
             raise self.locked  # nothing shows that the password is the store's
         return Contents(
             entries=self.entries(),
             protection=Protection(seal, _together(self.key_algorithms), _together(self.certificate_algorithms)),
             opaque=tuple(self.opaque),
             labels=self.labels,
-            remarks=tuple(self.remarks),
+            remarks=told(self.remarks),
         )
 
     def _values(self, wrapper: der.Element, what: str) -> Iterator[der.Element]:
         """The values that a string wraps."""
-        return der.elements(ber.to_der(wrapper.content), what) if self.is_ber else wrapper.values(what)
+        return der.elements(ber.to_der(wrapper.content, values=self.values), what) if self.is_ber else wrapper.values(what)
 
     def _read_content_info(self, content_info: der.Element) -> None:
         kind, content = _content_info(content_info, "a part of the authenticated safe")
@@ -161,7 +177,7 @@ class _Reader:
             values = self._values(content.expect(der.OCTET_STRING, "a safe"), "a safe")
         elif kind == _ENCRYPTED_DATA:
             safe = self._decrypt_safe(content)
-            values = der.elements(ber.to_der(safe) if self.is_ber else safe, "a safe")
+            values = der.elements(ber.to_der(safe, values=self.values) if self.is_ber else safe, "a safe")
         else:
             raise UnsupportedStoreError(f"a part of the store has the content type {kind}, which is not supported")
         bags = der.only(values, "a safe").expect(der.SEQUENCE, "a safe").values("a safe")
@@ -169,7 +185,11 @@ class _Reader:
             self.bags += 1
             if self.bags > MAX_BAGS:
                 raise UnsupportedStoreError(f"the store has more than {MAX_BAGS} bags")
-            self._read_bag(_bag(element), first=position == 0)
+            bag = _bag(element)
+            self.attributes += bag.width
+            if self.attributes > MAX_ATTRIBUTES:
+                raise UnsupportedStoreError(f"the store has more than {MAX_ATTRIBUTES} attributes")
+            self._read_bag(bag, first=position == 0)
 
     def _decrypt_safe(self, content: der.Element) -> bytes:
         """The plaintext of EncryptedData (RFC 5652 section 8)."""
@@ -183,15 +203,19 @@ class _Reader:
             octets = b"".join(piece.expect(der.OCTET_STRING, "a piece of the encrypted content").content for piece in pieces)
         safe, used = pbe.decrypt(algorithm, octets, self.secret, "the encrypted safe")
         self.certificate_algorithms.append(used)
+        self.proven = True
         return safe
 
     def _read_bag(self, bag: _Bag, first: bool) -> None:
         if bag.kind == _SHROUDED_KEY_BAG:
-            if bag.local_key_id is None and not self.keys:
+            self.keys += 1
+            if bag.local_key_id is None and self.keys > 1:
+                self._keep_unseen(bag, "has no localKeyId, as only a store's first key may")
+                return
+            if bag.local_key_id is None:
                 bag.local_key_id = _ONLY_KEY_ID
             self._name(bag)
             self.found.append((bag, self._key(bag)))
-            self.keys += 1
         elif bag.kind == _CERT_BAG and (certificate := _x509_certificate(bag)) is not None:
             if bag.local_key_id is None and first and self.keys == 1:
                 bag.local_key_id = _ONLY_KEY_ID
@@ -204,18 +228,23 @@ class _Reader:
         elif bag.kind == _SECRET_BAG and (wrapped := _secret_key(bag)) is not None:
             self._name(bag)
             self.found.append((bag, self._secret(wrapped)))
+        elif bag.kind == _KEY_BAG:
+            self._keep_unseen(bag, "is not encrypted")
         else:
             self.opaque.append(bag.whole.raw)
-            if bag.kind == _KEY_BAG:
-                name = f" under the alias '{bag.friendly_name}'" if bag.friendly_name else ""
-                self.remarks.append(f"the private key{name} is not encrypted, and Java does not see it")
+
+    def _keep_unseen(self, key: _Bag, why: str) -> None:
+        """Keep a key that Java leaves out, and leave it out too: given a localKeyId, say, it would be there all at once."""
+        self.opaque.append(key.whole.raw)
+        name = f" under the alias {shown(key.friendly_name)}" if key.friendly_name else ""
+        self.remarks.append(f"the private key{name} {why}, and Java does not see it")
 
     def _name(self, bag: _Bag) -> None:
         """Give the entry its alias."""
         self.unnamed += bag.friendly_name is None
         bag.alias = (bag.friendly_name if bag.friendly_name is not None else str(self.unnamed)).lower()
         if bag.friendly_name is not None and bag.friendly_name != bag.alias:
-            self.remarks.append(f"the alias '{bag.friendly_name}' is not in lower case: Java finds the entry as '{bag.alias}'")
+            self.remarks.append(f"the alias {shown(bag.friendly_name)} is not in lower case: Java finds the entry as {shown(bag.alias)}")
 
     def _label(self, bag: _Bag, certificate: bytes) -> None:
         """Note what a key could find its certificate by. Of several the first counts that has both, else the last."""
@@ -231,11 +260,14 @@ class _Reader:
         """The key in a bag; one that has a password of its own stays as it is."""
         algorithm, ciphertext = der.parts(bag.value, "an encrypted key", 2, 2)
         octets = ciphertext.expect(der.OCTET_STRING, "an encrypted key").content
-        name = f"the key under the alias '{bag.alias}'" if bag.friendly_name is not None else "a key without alias"
+        name = f"the key under the alias {shown(bag.alias)}" if bag.friendly_name is not None else "a key without alias"
         try:
-            return self._opened(algorithm, octets, self.secret, name)
+            key = self._opened(algorithm, octets, self.secret, name)
         except PasswordError as error:
             self.locked = error
+        else:
+            self.proven = True
+            return key
         if bag.alias in self.key_passwords:
             password = self.key_passwords[bag.alias]
             try:
@@ -265,10 +297,12 @@ class _Reader:
         pool = Pool(certificate for _bag, certificate in self.certificates) if self.keys else Pool(())
         found: dict[str, Entry] = {}
         used: set[bytes] = set()
+        length = 0
         for bag, content in self.found:
             if bag.alias in found:
                 self.remarks.append(
-                    f"the alias '{bag.alias}' is there more than once: Java sees the last entry, the others are lost at the next change"
+                    f"the alias {shown(bag.alias)} is there more than once: "
+                    "Java sees the last entry, the others are lost at the next change"
                 )
             if isinstance(content, bytes):
                 found[bag.alias] = TrustedCertEntry(bag.alias, content, None, tuple(bag.attributes))
@@ -279,6 +313,9 @@ class _Reader:
                 continue
             chain = pool.chain(self._leaf(bag))
             used.update(chain)
+            length += sum(map(len, chain))
+            if length > MAX_CHAIN_BYTES:
+                raise UnsupportedStoreError(f"the chains of all keys have more than {MAX_CHAIN_BYTES} bytes together")
             found[bag.alias] = PrivateKeyEntry(
                 bag.alias, content.pkcs8, chain, created, tuple(bag.attributes), content.locked, content.password
             )
@@ -444,12 +481,16 @@ def _bag(element: der.Element) -> _Bag:
     """A SafeBag (RFC 7292 section 4.2) with its attributes."""
     kind, value, *attributes = der.parts(element, "a bag", 2, 3)
     bag = _Bag(der.oid_value(kind, "a bag's type"), _unwrap(value, "a bag"), element)
-    for attribute in attributes[0].expect(der.SET, "a bag's attributes").values("a bag's attributes") if attributes else ():
+    listed = attributes[0].expect(der.SET, "a bag's attributes").values("a bag's attributes") if attributes else iter(())
+    for attribute in islice(listed, MAX_ATTRIBUTES_OF_BAG):
+        bag.width += 1
         name, values = der.parts(attribute, "an attribute", 2, 2)
         attribute_kind = der.oid_value(name, "an attribute")
         first = next(values.expect(der.SET, "an attribute").values("an attribute"), None)
         if attribute_kind == _FRIENDLY_NAME and first is not None:
             bag.friendly_name = der.bmp_value(first, "a friendlyName")
+            if 2 * len(bag.friendly_name) > MAX_NAME_BYTES:
+                raise UnsupportedStoreError(f"a friendlyName has {2 * len(bag.friendly_name)} bytes; up to {MAX_NAME_BYTES} are accepted")
         elif attribute_kind == _LOCAL_KEY_ID and first is not None:
             bag.local_key_id = first.expect(der.OCTET_STRING, "a localKeyId").content
         else:
@@ -458,6 +499,8 @@ def _bag(element: der.Element) -> _Bag:
                 if attribute.raw == _TRUSTED_FOR_ALL:  # which write() adds by itself
                     continue
             bag.attributes.append(attribute.raw)
+    if next(listed, None) is not None:
+        raise UnsupportedStoreError(f"a bag has more than {MAX_ATTRIBUTES_OF_BAG} attributes")
     return bag
 
 
@@ -466,7 +509,10 @@ def _x509_certificate(bag: _Bag) -> bytes | None:
     kind, wrapper = der.parts(bag.value, "a certificate bag", 2, 2)
     if der.oid_value(kind, "a certificate bag") != _X509_CERTIFICATE:
         return None
-    return _unwrap(wrapper, "a certificate bag").expect(der.OCTET_STRING, "a certificate").content
+    certificate = _unwrap(wrapper, "a certificate bag").expect(der.OCTET_STRING, "a certificate").content
+    if len(certificate) > MAX_CERTIFICATE_BYTES:
+        raise UnsupportedStoreError(f"a certificate has {len(certificate)} bytes; up to {MAX_CERTIFICATE_BYTES} are accepted")
+    return certificate
 
 
 def _secret_key(bag: _Bag) -> der.Element | None:

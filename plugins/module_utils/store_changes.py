@@ -9,7 +9,7 @@ import datetime
 from dataclasses import replace
 
 from ansible_collections.mutual.tls.plugins.module_utils import x509
-from ansible_collections.mutual.tls.plugins.module_utils.entries import PrivateKeyEntry, SigningKey, TrustedCertEntry
+from ansible_collections.mutual.tls.plugins.module_utils.entries import Entry, PrivateKeyEntry, SigningKey, TrustedCertEntry, in_order
 from ansible_collections.mutual.tls.plugins.module_utils.errors import TrustError
 from ansible_collections.mutual.tls.plugins.module_utils.facts import entry_facts
 from ansible_collections.mutual.tls.plugins.module_utils.keystore import Store, misfits
@@ -55,20 +55,21 @@ def carry_out(
 ) -> tuple[Store, list[StoreChange]]:
     """The store after *changes*, and the changes with the fingerprints that came of them; *key_password* is the identity's own."""
     certificates = {trusted.alias: trusted.certificate for trusted in wish.trusted if trusted.certificate is not None}
+    entries: dict[str, Entry] = {entry.alias: entry for entry in store.entries}  # not put one by one: there may be thousands
     done = []
     for change in changes:
         if change.alias == "*":
             pass  # the whole file is written anew, with the entries that it has
         elif wish.identity is not None and change.alias == wish.identity.alias:
             entry = replace(_identity(wish.identity, change.action, store, now), password=key_password)
-            store = store.put(entry)
+            entries[entry.alias] = entry
             change = replace(change, after=x509.sha256(entry.chain[0]))
         elif change.action == "distrust":
-            store = store.remove(change.alias)
+            entries.pop(change.alias, None)
         else:
-            store = store.put(TrustedCertEntry(change.alias, certificates[change.alias]))
+            entries[change.alias] = TrustedCertEntry(change.alias, certificates[change.alias])
         done.append(change)
-    return store, done
+    return Store(replace(store.contents, entries=in_order(entries.values()))), done
 
 
 def _identity(wish: IdentityWish, action: str, store: Store, now: datetime.datetime) -> PrivateKeyEntry:

@@ -44,47 +44,74 @@ def _of_entry(entry: dict[str, Any], now: datetime.datetime, ca_expected: bool) 
     if entry["type"] == "secret_key":
         return
     if entry.get("locked"):
-        yield "have a password of their own", f"the key {alias} has a password of its own: it is kept, and not looked into"
+        yield (
+            "have a password of their own",
+            (
+                f"the key {alias} has a password of its own: it is kept as it is, and not looked into (mutual.tls.keystore opens it with "
+                "key_password or old_key_password)"
+            ),
+        )
+    elif entry.get("unreadable"):
+        yield "cannot be read", f"the entry {alias} cannot be read, and is kept as it is: {entry['unreadable']}"
     if entry.get("unreadable"):
-        yield "cannot be read", f"the entry {alias} cannot be read: {entry['unreadable']}"
         return
     if entry["sha256"] is None:
-        yield "are keys without a certificate", f"the key {alias} has no certificate, so it cannot be used for TLS"
+        yield (
+            "are keys without a certificate",
+            f"the key {alias} has no certificate, so it cannot be used for TLS: give it one, or remove it",
+        )
         return
+    own = entry["type"] == "private_key"
+    remedy = "renew it" if own else "trust its owner's new one, or remove it"
     end = parse_timestamp(entry["not_after"])
     if end <= now:
-        yield "have expired", f"{name} expired on {entry['not_after']}"
+        yield "have expired", f"{name} expired on {entry['not_after']}: {remedy}"
     elif end - now < _SOON:
-        yield f"end within {_SOON.days} days", f"{name} ends on {entry['not_after']}, in {(end - now).days} days"
+        yield f"end within {_SOON.days} days", f"{name} ends on {entry['not_after']}, in {(end - now).days} days: {remedy}"
     if parse_timestamp(entry["not_before"]) > now:
-        yield "are not valid yet", f"{name} is not valid before {entry['not_before']}"
-    if entry["type"] == "private_key" and not entry["locked"]:
+        yield "are not valid yet", f"{name} is not valid before {entry['not_before']}: wait, or set the clock right"
+    if own and not entry["locked"]:
         if entry["key_matches"] is False:
-            yield "have the certificate of another key", f"{name} does not belong to the key beside it"
+            yield (
+                "have the certificate of another key",
+                f"{name} does not belong to the key beside it, so no handshake succeeds with them: replace one of the two",
+            )
         elif entry["key_matches"] is None:
             yield "are keys of other kinds", f"the key {alias} is kept and not used: it is neither RSA nor EC nor Ed25519"
     if entry["type"] == "trusted_cert" and entry["is_ca"] and not ca_expected:
-        yield "are trusted CAs", f"{name} is a CA: whoever holds its key can make identities that this store trusts"
+        yield (
+            "are trusted CAs",
+            (f"{name} is a CA: whoever holds its key can make identities that this store trusts; if that is meant, set ca_expected"),
+        )
     least = {"RSA": _LEAST_RSA_BITS, "EC": _LEAST_EC_BITS}.get(entry["key_type"], 0)
     if entry["key_size"] is not None and entry["key_size"] < least:
-        yield "have weak keys", f"{name} has an {entry['key_type']} key of {entry['key_size']} bits, which current Javas refuse"
+        yield (
+            "have weak keys",
+            (f"{name} has an {entry['key_type']} key of {entry['key_size']} bits, fewer than {least}: have one made with a longer key"),
+        )
     nobody_checks_it = entry["type"] == "trusted_cert" and entry["subject"] == entry["issuer"]
     if entry["signature_digest"] in _WEAK_DIGESTS and not nobody_checks_it:
-        yield "are signed with a weak digest", f"{name} is signed with {entry['signature_digest']}, which current Javas refuse"
+        yield (
+            "are signed with a weak digest",
+            (f"{name} is signed with {entry['signature_digest']}, for which signatures can be forged: have it signed anew with SHA-256"),
+        )
 
 
 def _of_file(facts: dict[str, Any]) -> Iterator[str]:
     """The faults of the file as a whole."""
     name, protection = facts["path"].lower(), facts["protection"]
     if facts["format"] == "pkcs12" and name.endswith((".jks", ".jceks")):
-        yield "it is a PKCS#12 file under the name of another format: programs that go by the name, or are told the type, do not open it"
+        yield f"it is a PKCS#12 file under the name of another format{_NAME}"
     if facts["format"] == "jks":
         if name.endswith((".p12", ".pfx", ".pkcs12")):
-            yield "it is a JKS file under the name of another format: programs that go by the name, or are told the type, do not open it"
-        yield "JKS protects keys by a scheme of its own that is weak (one round of SHA-1), and no reader but Java knows it: prefer PKCS#12"
+            yield f"it is a JKS file under the name of another format{_NAME}"
+        yield (
+            "JKS protects keys by a scheme of its own that is weak (one round of SHA-1), and no reader but Java knows it; "
+            "mutual.tls.keystore converts it (format: pkcs12)"
+        )
         return
     if protection["mac"] is None:
-        yield "it has no MAC: nobody would notice if it were changed"
+        yield "it has no MAC: nobody would notice if it were changed; mutual.tls.keystore gives it one (old_password: '')"
     elif protection["mac"] == "HmacPBESHA1":
         yield f"its MAC is made with SHA-1{_REMEDY}"
     for what in ("key", "certificate"):
@@ -97,4 +124,5 @@ def _of_file(facts: dict[str, Any]) -> Iterator[str]:
             yield f"{plural} protected with {iterations} iterations, fewer than {_LEAST_ITERATIONS}{_REMEDY}"
 
 
+_NAME = ": programs that go by the name may not open it; rename it, or convert it (format)"
 _REMEDY = f"; mutual.tls.keystore protects it anew (profile: {next(iter(PROFILES))})"

@@ -270,7 +270,7 @@ def readable_certificates(text: str, what: str) -> list[bytes]:
 
 def der_to_pem(certificate: bytes) -> str:
     """The PEM text of a certificate (DER)."""
-    body = base64.encodebytes(certificate).decode("ascii").replace("\n", "")
+    body = base64.b64encode(certificate).decode("ascii")
     lines = "\n".join(body[start : start + 64] for start in range(0, len(body), 64))
     return f"-----BEGIN CERTIFICATE-----\n{lines}\n-----END CERTIFICATE-----\n"
 

@@ -208,6 +208,7 @@ backup_file:
 import base64
 import datetime
 import os
+from collections import Counter
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -264,11 +265,10 @@ def wish(params: dict[str, Any]) -> StoreWish:
                 )
             certificate = certificates[0]
         trusted.append(TrustWish(item["alias"].lower(), certificate))
-    aliases = [item.alias for item in trusted]
-    for alias in aliases:
+    for alias, times in Counter(item.alias for item in trusted).items():
         check_alias(alias, "trusted.alias")
-        if aliases.count(alias) > 1:
-            raise InputError(f"'trusted' names the alias '{alias}' {aliases.count(alias)} times; Java does not tell upper from lower case.")
+        if times > 1:
+            raise InputError(f"'trusted' names the alias '{alias}' {times} times; Java does not tell upper from lower case.")
     identity = IdentityWish.from_options(params["identity"]) if params["identity"] else None
     return StoreWish(identity, tuple(trusted), params["purge_trusted"])
 
@@ -295,14 +295,13 @@ def converge(module: AnsibleModule, wished: StoreWish) -> dict[str, Any]:
     if params["copy_content"] is not None:
         store, changes, data = copy(params, existing)
     else:
-        store, changes = change(params, wished, existing, under_old_password, carry_out=not module.check_mode)
-        data = None
+        store, changes, data = change(params, wished, existing, under_old_password, check_mode=module.check_mode)
     result: dict[str, Any] = {"changed": bool(changes)}
     if changes and not module.check_mode:
         check_directory(path)
         if params["backup"] and existing is not None:
             result["backup_file"] = files.keep_copy(path)
-        existing = keystore.write_store(path, store, data or serialize(params, store), params["password"])
+        existing = keystore.write_store(path, store, data, params["password"])
         for remark in store.contents.remarks:  # of the file that is no more: what was strange in it, and may be lost
             module.warn(f"{path}: {remark}.")
     if existing is not None:
@@ -313,7 +312,7 @@ def converge(module: AnsibleModule, wished: StoreWish) -> dict[str, Any]:
 def open_existing(params: dict[str, Any]) -> tuple[keystore.Store | None, bool]:
     """The store as it is, and whether it is still under the password before the present one."""
     alias = params["identity"]["alias"] if params["identity"] else None
-    for key_password in (params["key_password"], params["old_key_password"]):
+    for key_password in dict.fromkeys((params["key_password"], params["old_key_password"], None)):  # None: the store's, or its old one
         key_passwords = {alias: key_password} if alias is not None and key_password is not None else {}
         store, old = keystore.open_under_either(params["path"], params["password"], params["old_password"], key_passwords)
         entry = store.get(alias) if store is not None and alias is not None else None
@@ -325,9 +324,12 @@ def open_existing(params: dict[str, Any]) -> tuple[keystore.Store | None, bool]:
 
 
 def change(
-    params: dict[str, Any], wished: StoreWish, existing: keystore.Store | None, under_old_password: bool, *, carry_out: bool
-) -> tuple[keystore.Store, list[StoreChange]]:
-    """The store as the options ask for it, and what changes for that."""
+    params: dict[str, Any], wished: StoreWish, existing: keystore.Store | None, under_old_password: bool, *, check_mode: bool
+) -> tuple[keystore.Store, list[StoreChange], bytes]:
+    """The store as the options ask for it, what changes for that, and the file's new bytes.
+
+    They are made in check mode too, so that it refuses what the run would refuse; what it promises has no fingerprints of them.
+    """
     now = datetime.datetime.now(datetime.timezone.utc)
     store = existing if existing is not None else keystore.Store.empty()
     store_format = params["format"] or store.format
@@ -339,7 +341,16 @@ def change(
         if reasons:
             action = "protect_anew" if store_format == store.format else "convert"
             changes = [StoreChange("*", action, "; ".join(reasons)), *changes]
-    return store_changes.carry_out(wished, changes, store, now, key_password) if changes and carry_out else (store, changes)
+    if not changes:
+        return store, [], b""
+    after, done = store_changes.carry_out(wished, changes, store, now, key_password)
+    try:
+        data = keystore.serialize_store(after, params["password"], store_format=params["format"], profile=params["profile"])
+    except StoreError as error:
+        raise type(error)(
+            f"The keystore {params['path']} cannot be written: {error}. It was left as it is.", path=params["path"]
+        ) from error
+    return after, changes if check_mode else done, data
 
 
 def check_protection(params: dict[str, Any], store_format: str) -> str | None:
@@ -355,11 +366,6 @@ def check_protection(params: dict[str, Any], store_format: str) -> str | None:
     return str(params["key_password"])
 
 
-def serialize(params: dict[str, Any], store: keystore.Store) -> bytes:
-    """The file's new bytes."""
-    return keystore.serialize_store(store, params["password"], store_format=params["format"], profile=params["profile"])
-
-
 def copy(params: dict[str, Any], existing: keystore.Store | None) -> tuple[keystore.Store, list[StoreChange], bytes]:
     """The store that was handed in, and the change when the file has other bytes."""
     try:
@@ -370,6 +376,8 @@ def copy(params: dict[str, Any], existing: keystore.Store | None) -> tuple[keyst
         store = keystore.parse_store(data, params["password"])
     except StoreError as error:
         raise type(error)(f"'copy_content' cannot be read: {error}.") from error
+    if store.contents.protection.mac is None:
+        raise StoreError("'copy_content' has no MAC, so anybody could have changed it: have mutual.tls.keystore give it one first.")
     if existing is not None and files.read_if_present(params["path"]) == data:
         return store, [], data
     return store, [StoreChange("*", "copy", "the file differs from the keystore handed in")], data
@@ -409,19 +417,26 @@ def report(params: dict[str, Any], wished: StoreWish, store: keystore.Store | No
             if entry["type"] == "trusted_cert"
         },
     }
-    entry = store.get(wished.identity.alias) if store is not None and wished.identity is not None else None
-    if isinstance(entry, PrivateKeyEntry) and entry.chain:
-        key = entry.private_key()
+    identity = wished.identity
+    entry = store.get(identity.alias) if store is not None and identity is not None else None
+    if identity is not None and isinstance(entry, PrivateKeyEntry) and entry.chain:
         public = next(item for item in facts["entries"] if item["alias"] == entry.alias)
         result["identity"] = {name: public.get(name) for name in ("alias", "sha256", "subject", "not_after", "chain_pem")}
+        if entry.pkcs8 is None:
+            return result  # a locked key, which the run would replace, in check mode
         if params["identity"]["csr"]:
-            leaf = x509.load_certificate(entry.chain[0])
-            wished_names = params["identity"]["subject_alt_name"]
-            names = x509.alternative_names(leaf) if wished_names is None else x509.parse_alternative_names(wished_names)
-            result["identity"]["csr"] = x509.signing_request(key, leaf.subject, names)
+            result["identity"]["csr"] = signing_request(identity, entry)
         if params["member"]:
-            result["proof"] = x509.prove_possession(key, params["member"], entry.chain[0])
+            result["proof"] = x509.prove_possession(entry.private_key(), params["member"], entry.chain[0])
     return result
+
+
+def signing_request(wished: IdentityWish, entry: PrivateKeyEntry) -> str:
+    """A request for what is wished; for what nobody wished otherwise, as the certificate has it."""
+    leaf = x509.load_certificate(entry.chain[0])
+    subject = leaf.subject if wished.subject is None else x509.parse_name(wished.distinguished_name)
+    names = x509.alternative_names(leaf) if wished.subject_alt_name is None else x509.parse_alternative_names(wished.subject_alt_name)
+    return x509.signing_request(entry.private_key(), subject, names)
 
 
 #: What a change that has no fingerprint leads to; a certificate that is still to be made has none.
@@ -445,7 +460,8 @@ def main() -> None:
         argument_spec=argument_spec(),
         add_file_common_args=True,
         supports_check_mode=True,
-        mutually_exclusive=[("copy_content", "identity"), ("copy_content", "trusted"), ("copy_content", "purge_trusted")],
+        mutually_exclusive=[("copy_content", other) for other in ("identity", "trusted", "purge_trusted", "format")],
+        required_by={"key_password": ["identity"], "old_key_password": ["identity"]},
     )
     run(module, lambda: manage(module))
 

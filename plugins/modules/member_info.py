@@ -217,7 +217,7 @@ from ansible_collections.mutual.tls.plugins.module_utils import (
 )
 from ansible_collections.mutual.tls.plugins.module_utils.edge import run
 from ansible_collections.mutual.tls.plugins.module_utils.entries import PrivateKeyEntry
-from ansible_collections.mutual.tls.plugins.module_utils.errors import PeerError
+from ansible_collections.mutual.tls.plugins.module_utils.errors import PeerError, StoreError
 from ansible_collections.mutual.tls.plugins.module_utils.facts import store_facts
 from ansible_collections.mutual.tls.plugins.module_utils.plan.store import IdentityWish
 from ansible_collections.mutual.tls.plugins.module_utils.profiles import PROFILES
@@ -308,7 +308,12 @@ def prove(params: dict[str, Any], store: keystore.Store | None) -> str | None:
     entry = store.get(params["key_alias"]) if store is not None else None
     if not isinstance(entry, PrivateKeyEntry) or not entry.chain:
         return None
-    return x509.prove_possession(entry.private_key(), params["name"], entry.chain[0])
+    try:
+        key = entry.private_key()
+    except StoreError as error:
+        path = params["keystore"]["path"]
+        raise type(error)(f"The keystore {path} cannot prove whose it is: {error}.", path=path) from error
+    return x509.prove_possession(key, params["name"], entry.chain[0])
 
 
 def read_settings(option: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from judges import keytool_entries, matrix, public_key
+from judges import keytool_entries, matrix
 from loopback import PASSWORD, Loopback, Run
 from mediationzone.install import mzsh
 
@@ -21,9 +21,19 @@ PLATFORM = {"platform1": {"mtls_alias": "mzkey", "mtls_regenerate": "never"}}
 def by_hand(loopback: Loopback, keytool: Path) -> None:
     """The TLS standard setup on the Platform container: key, encrypted passwords, properties in the manual's spelling, restart."""
     home = loopback.root / "platform1"
-    key = ("-alias", "mzKey", "-keyalg", "RSA", "-keysize", "2048", "-dname", "CN=mz,O=Example", "-validity", "365")
+    key = ("-alias", "mzKey", "-keyalg", "RSA", "-keysize", "2048", "-dname", "CN=mz,O=Example", "-validity", "365", "-storetype", "JKS")
     subprocess.run(
-        [str(keytool), "-genkeypair", *key, "-keystore", str(loopback.store("platform1")), "-storepass:env", "PASSWORD"],
+        [
+            str(keytool),
+            "-genkeypair",
+            *key,
+            "-keystore",
+            str(loopback.store("platform1")),
+            "-storepass:env",
+            "PASSWORD",
+            "-keypass:env",
+            "PASSWORD",
+        ],
         env={"PASSWORD": PASSWORD},
         check=True,
         capture_output=True,
@@ -41,11 +51,19 @@ def by_hand(loopback: Loopback, keytool: Path) -> None:
     assert mzsh(home, "restart", "platform").returncode == 0
 
 
+def certified_key(store: Path, keytool: Path) -> str:
+    """The public half of the administrator's key, as keytool and openssl show it."""
+    export = [str(keytool), "-exportcert", "-rfc", "-alias", "mzkey", "-keystore", str(store), "-storepass:env", "PASSWORD"]
+    exported = subprocess.run(export, env={"PASSWORD": PASSWORD}, check=True, capture_output=True)
+    shown = subprocess.run(["openssl", "x509", "-noout", "-pubkey"], input=exported.stdout, check=True, capture_output=True)
+    return shown.stdout.decode()
+
+
 @pytest.fixture(scope="module")
 def key_before(loopback: Loopback, keytool: Path) -> str:
     """The public half of the key that the administrator made."""
     by_hand(loopback, keytool)
-    return public_key(loopback.store("platform1"))
+    return certified_key(loopback.store("platform1"), keytool)
 
 
 @pytest.fixture(scope="module")
@@ -59,8 +77,14 @@ def test_every_link_works_afterwards(loopback: Loopback, enabled: Run) -> None:
     assert all(row["as_expected"] for row in matrix(loopback))
 
 
-def test_the_administrators_key_is_kept(loopback: Loopback, enabled: Run, key_before: str) -> None:
-    assert public_key(loopback.store("platform1")) == key_before
+def test_the_administrators_key_is_kept(loopback: Loopback, enabled: Run, key_before: str, keytool: Path) -> None:
+    assert certified_key(loopback.store("platform1"), keytool) == key_before
+
+
+def test_the_administrators_keystore_stays_jks(loopback: Loopback, enabled: Run) -> None:
+    """As an old Java made it, and as the product may have been told."""
+    assert loopback.store("platform1").read_bytes().startswith(b"\xfe\xed\xfe\xed")
+    assert loopback.store("ec1").read_bytes().startswith(b"\x30")
 
 
 def test_others_trust_it_under_the_inventorys_alias(loopback: Loopback, enabled: Run, keytool: Path) -> None:

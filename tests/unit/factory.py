@@ -235,6 +235,12 @@ class Keytool:
     def __init__(self, program: Path) -> None:
         self.program = program
 
+    @functools.cached_property
+    def major(self) -> int:
+        """The major version of its Java."""
+        done = self.attempt("-J-version", password=None)
+        return int(re.findall(r'version "(\d+)', done.stdout + done.stderr)[0])
+
     def attempt(self, *words: str | Path, password: str | None = PASSWORD) -> subprocess.CompletedProcess[str]:
         """Run it, whatever comes of it."""
         # A start takes half a second: the first tier of the JVM's compiler is enough. Passwords come in the environment.

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ed448, rsa
+from cryptography.hazmat.primitives.asymmetric import ed448
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,9 +19,8 @@ from ansible_collections.mutual.tls.plugins.module_utils import facts, keystore
 from ansible_collections.mutual.tls.plugins.module_utils.entries import PrivateKeyEntry, TrustedCertEntry
 from ansible_collections.mutual.tls.plugins.module_utils.keystore import Store
 from ansible_collections.mutual.tls.plugins.module_utils.plan.store import EntryFacts
-from ansible_collections.mutual.tls.plugins.module_utils.warnings import warnings
 
-from .factory import DAY, NOW, PASSWORD, Issued, cert_bag, chain_of, issue, key_bag, new_key, pem, pfx
+from .factory import PASSWORD, Issued, cert_bag, chain_of, issue, key_bag, pem, pfx
 
 pytestmark = pytest.mark.codec
 
@@ -46,7 +45,6 @@ def facts_of(tmp_path: Path, *entries: PrivateKeyEntry | TrustedCertEntry) -> di
 def test_an_absent_store_has_no_entries() -> None:
     found = facts.store_facts("/absent", None)
     assert (found["present"], found["entries"], found["sha256"]) == (False, [], None)
-    assert warnings(found, NOW) == []
 
 
 def test_everything_is_said_but_secrets(tmp_path: Path) -> None:
@@ -100,45 +98,38 @@ UNKNOWN_KEY = EC1.der.replace(b"\x2a\x86\x48\xce\x3d\x02\x01", b"\x2a\x86\x48\xc
 
 
 @pytest.mark.parametrize(
-    ("strange", "warning"),
+    ("strange", "expected", "unreadable"),
     [
+        pytest.param(TrustedCertEntry("strange", OFF_THE_CURVE), {}, "the key of a certificate cannot be read: ", id="off-the-curve"),
+        pytest.param(TrustedCertEntry("strange", UNKNOWN_KEY), {}, "", id="certificate-of-an-unknown-key"),
+        pytest.param(entry(EC1, "strange", pkcs8=ed448_key()), {"key_matches": None, "locked": False}, None, id="ed448-key"),
+        pytest.param(entry(EC1, "strange", pkcs8=b"\x30\x00"), {"key_matches": None, "locked": False}, None, id="no-key"),
+        pytest.param(entry(EC1, "strange", chain=(UNKNOWN_KEY,)), {"key_matches": None}, "", id="key-with-such-a-certificate"),
         pytest.param(
-            TrustedCertEntry("strange", OFF_THE_CURVE),
-            "the entry under the alias 'strange' cannot be read: the key of a certificate cannot be read: ",
-            id="certificate-with-a-point-off-the-curve",
+            entry(EC1, "strange", chain=(), pkcs8=ed448_key()),
+            {"sha256": None, "key_type": None, "key_matches": False},
+            "the key under the alias 'strange' is neither RSA nor EC nor Ed25519",
+            id="ed448-key-alone",
         ),
-        pytest.param(
-            TrustedCertEntry("strange", UNKNOWN_KEY),
-            "the entry under the alias 'strange' cannot be read: ",
-            id="certificate-of-an-unknown-key",
-        ),
-        pytest.param(entry(EC1, "strange", pkcs8=ed448_key()), "the key under the alias 'strange' is kept and not used: ", id="ed448-key"),
-        pytest.param(entry(EC1, "strange", pkcs8=b"\x30\x00"), "the key under the alias 'strange' is kept and not used: ", id="no-key"),
-        pytest.param(
-            entry(EC1, "strange", chain=(UNKNOWN_KEY,)),
-            "the entry under the alias 'strange' cannot be read: ",
-            id="key-with-such-a-certificate",
-        ),
-        pytest.param(
-            entry(EC1, "strange", chain=(), pkcs8=ed448_key()), "the entry under the alias 'strange' cannot be read: ", id="ed448-key-alone"
-        ),
-        pytest.param(
-            entry(EC1, "strange", chain=()),
-            "the key under the alias 'strange' has no certificate, so it cannot be used for TLS",
-            id="key-alone",
-        ),
-        pytest.param(
-            entry(EC1, "strange", pkcs8=issue("x").pkcs8),
-            "the certificate under the alias 'strange' does not belong to the key beside it",
-            id="key-of-another-certificate",
-        ),
+        pytest.param(entry(EC1, "strange", chain=()), {"sha256": None, "key_type": "EC", "chain_length": 0}, None, id="key-alone"),
+        pytest.param(entry(EC1, "strange", pkcs8=issue("x").pkcs8), {"key_matches": False}, None, id="key-of-another-certificate"),
     ],
 )
-def test_one_strange_entry_does_not_hide_the_others(tmp_path: Path, strange: PrivateKeyEntry | TrustedCertEntry, warning: str) -> None:
-    found = facts_of(tmp_path, strange, TrustedCertEntry("platform", PLATFORM.der))
-    assert {each["alias"]: each["sha256"] for each in found["entries"]}["platform"] == PLATFORM.sha256
-    [said] = warnings(found, NOW)
-    assert said.startswith(warning)
+def test_one_strange_entry_does_not_hide_the_others(
+    tmp_path: Path, strange: PrivateKeyEntry | TrustedCertEntry, expected: dict, unreadable: str | None
+) -> None:
+    found = {each["alias"]: each for each in facts_of(tmp_path, strange, TrustedCertEntry("platform", PLATFORM.der))["entries"]}
+    assert found["platform"]["sha256"] == PLATFORM.sha256
+    assert {name: found["strange"][name] for name in expected} == expected
+    assert ("unreadable" in found["strange"]) == (unreadable is not None)
+    assert found["strange"].get("unreadable", "").startswith(unreadable or "")
+
+
+def test_a_locked_key_is_told_and_not_looked_into() -> None:
+    store = keystore.parse_store(pfx(key_bag(EC1.pkcs8, "a", b"1", password="another"), cert_bag(PLATFORM.der, trusted=True)), PASSWORD)
+    said = facts.entry_facts(store.entries[0])
+    assert (said["locked"], said["key_matches"], said["sha256"]) == (True, False, None)
+    assert said["unreadable"] == "the key under the alias 'a' has a password of its own, which was not given"
 
 
 @given(st.data())
@@ -150,47 +141,5 @@ def test_whatever_the_certificate_something_is_said(data: st.DataObject) -> None
         found = facts.entry_facts(TrustedCertEntry("damaged", bytes(damaged)))
     except UserWarning:  # what cryptography will refuse one day; on a host it is only said
         return
-    warnings({"entries": [found], "present": False}, NOW)
+    json.dumps(found)
     EntryFacts.from_dict(found)
-
-
-# --- warnings --------------------------------------------------------------------------------------------------------
-
-
-def ending(end: datetime.datetime) -> TrustedCertEntry:
-    return TrustedCertEntry("a", issue("a", ends=end).der)
-
-
-@pytest.mark.parametrize(
-    ("made", "expected"),
-    [
-        pytest.param(ending(NOW + 30 * DAY), [], id="thirty-days"),
-        pytest.param(
-            ending(NOW + 30 * DAY - SECOND),
-            [f"the certificate under the alias 'a' ends on {NOW + 30 * DAY - SECOND:%Y-%m-%dT%H:%M:%SZ}, in 29 days"],
-            id="a-second-less",
-        ),
-        pytest.param(ending(NOW), [f"the certificate under the alias 'a' expired on {NOW:%Y-%m-%dT%H:%M:%SZ}"], id="expired-now"),
-        pytest.param(
-            TrustedCertEntry("a", issue("a", ca=True).der),
-            ["the certificate under the alias 'a' is a CA: whoever holds its key can make identities that this store trusts"],
-            id="trusted-ca",
-        ),
-        pytest.param(entry(issue("a", ca=True)), [], id="own-ca"),
-        pytest.param(
-            TrustedCertEntry("a", issue("a", key=rsa.generate_private_key(65537, 1024)).der),
-            ["the certificate under the alias 'a' has an RSA key of 1024 bits, which current Javas refuse"],
-            id="small-rsa-key",
-        ),
-        pytest.param(entry(issue("a", key=new_key())), [], id="nothing-to-say"),
-    ],
-)
-def test_what_a_person_should_know(tmp_path: Path, made: PrivateKeyEntry | TrustedCertEntry, expected: list[str]) -> None:
-    assert warnings(facts_of(tmp_path, made), NOW) == expected
-
-
-def test_a_store_without_a_mac_is_said(tmp_path: Path) -> None:
-    path = tmp_path / "keys.p12"
-    path.write_bytes(pfx(cert_bag(EC1.der, "a", trusted=True), password=None))
-    found = facts.store_facts(str(path), keystore.open_store(str(path), PASSWORD))
-    assert warnings(found, NOW) == ["it has no MAC: nobody would notice if it were changed"]

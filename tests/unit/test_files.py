@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import random
 import signal
@@ -19,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.mutual.tls.plugins.module_utils import files
+from ansible_collections.mutual.tls.plugins.module_utils.errors import PeerError
 
 HEAD = "import os, resource, signal, sys\nfrom ansible_collections.mutual.tls.plugins.module_utils import files\n"
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
@@ -257,6 +259,77 @@ def test_killed_at_any_moment_the_file_is_the_old_or_the_new_one(tmp_path: Path)
             seen.add(content[:1])
         parent.stdin.close()
     assert len(seen) > 1, "the file was rewritten meanwhile"
+
+
+def test_a_directory_that_cannot_be_synced_is_no_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file has its new content by then: an error would say that it is as it was."""
+    real = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(22, "Invalid argument")
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    files.write_atomically(str(tmp_path / "keys"), NEW)
+    assert (tmp_path / "keys").read_bytes() == NEW
+
+
+def test_an_interrupt_after_the_rename_is_told_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.replace
+
+    def interrupt(*names: str) -> None:
+        real(*names)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        files.write_atomically(str(tmp_path / "keys"), NEW)
+    assert [each.name for each in tmp_path.iterdir()] == ["keys"]
+
+
+# --- alone -----------------------------------------------------------------------------------------------------------
+
+
+def test_two_in_one_directory_wait_for_each_other_and_two_elsewhere_do_not(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "link").symlink_to("elsewhere")
+    with files.alone_at(str(tmp_path / "keys"), wait=0), files.alone_at(str(tmp_path / "elsewhere" / "keys"), wait=0):
+        for name in ("keys", "other", "link/keys"):
+            with pytest.raises(PeerError) as late, files.alone_at(str(tmp_path / name), wait=0):
+                pass
+            folder = tmp_path / "elsewhere" if name == "link/keys" else tmp_path
+            assert str(late.value) == (
+                f"Another run has been changing a file in {folder} for more than 0 seconds. This one changed nothing: "
+                "wait until the other ends, or end it if it hangs, and run this again."
+            )
+    with files.alone_at(str(tmp_path / "keys"), wait=0):
+        pass
+
+
+def test_the_lock_ends_with_what_it_was_for(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), files.alone_at(str(tmp_path / "keys"), wait=0):
+        raise ZeroDivisionError
+    with files.alone_at(str(tmp_path / "keys"), wait=0):
+        pass
+
+
+@pytest.mark.parametrize("error", [OSError(37, "No locks available"), OSError(95, "Operation not supported")])
+def test_where_there_are_no_locks_nobody_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError) -> None:
+    def refuse(*_arguments: object) -> None:
+        raise error
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with files.alone_at(str(tmp_path / "keys"), wait=0), files.alone_at(str(tmp_path / "keys"), wait=0):
+        pass
+
+
+def test_a_directory_that_is_not_there_is_for_others_to_tell(tmp_path: Path) -> None:
+    with files.alone_at(str(tmp_path / "absent" / "keys"), wait=0):
+        pass
+
+
+# --- reading ---------------------------------------------------------------------------------------------------------
 
 
 def test_a_file_that_is_not_there_is_not_an_empty_one(tmp_path: Path) -> None:

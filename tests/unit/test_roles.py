@@ -142,6 +142,20 @@ def test_modules_have_their_full_names(path: Path) -> None:
         assert re.fullmatch(r"\w+\.\w+\.\w+", called[0]), f"{task.get('name')}: {called[0]} is no full name"
 
 
+def test_whoever_measures_or_makes_the_members_keystore_wishes_the_same_of_it() -> None:
+    """Else a run would find something to change for ever, or the plan would not say what is done. A copy is byte for byte."""
+    wished = {}
+    for path in yaml_files("roles/*/tasks"):
+        for task in tasks_in(in_yaml(path)):
+            option = task.get("mutual.tls.member_info", {}).get("keystore") or task.get("mutual.tls.keystore")
+            if option and "copy_content" not in option:
+                names = ("path", "password", "old_password", "format", "profile")
+                wished[by_path(path)] = {name: option.get(name) for name in names}
+    assert sorted(wished) == ["roles/identity/tasks/apply.yml", "roles/product/tasks/collect.yml", "roles/trust/tasks/apply.yml"]
+    assert len({tuple(each.items()) for each in wished.values()}) == 1, wished
+    assert None not in next(iter(wished.values())).values()
+
+
 @pytest.mark.parametrize("path", TASK_FILES, ids=by_path)
 def test_roles_and_playbooks_have_their_full_names(path: Path) -> None:
     for task in tasks_in(in_yaml(path)):

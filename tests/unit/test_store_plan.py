@@ -171,6 +171,25 @@ def test_nothing_becomes_of_what_is_as_wished(wish: dict, entry: dict) -> None:
             "the key has no certificate",
             id="key-without-certificate",
         ),
+        pytest.param({}, {"key_matches": False}, "renew", "its certificate is for another key", id="certificate-of-another-key"),
+        pytest.param(
+            {"regenerate": "full_idempotence"},
+            {"key_matches": None},
+            "replace",
+            "it cannot be read (its key is damaged)",
+            id="damaged-key",
+        ),
+        pytest.param(
+            {"regenerate": "full_idempotence"}, {"unreadable": "why"}, "replace", "it cannot be read (why)", id="damaged-certificate"
+        ),
+        pytest.param(
+            {},
+            {"key_matches": None, "key_type": "Ed448"},
+            "replace",
+            "the key is Ed448 where EC secp256r1 is wished",
+            id="key-of-a-kind-that-is-not-used",
+        ),
+        pytest.param({"regenerate": "always"}, {"locked": True, "key_matches": None}, "replace", "regenerate is 'always'", id="locked"),
     ],
 )
 def test_each_reason_by_itself(wish: dict, entry: dict, action: str, reason: str) -> None:
@@ -227,6 +246,26 @@ def test_a_key_that_is_not_there_is_made() -> None:
             "The entry under the alias 'ec1' cannot be read (a certificate cannot be read: why) and is not replaced unasked: "
             "set regenerate to 'full_idempotence' if its key may be lost.",
             id="cannot-be-read",
+        ),
+        pytest.param(
+            {},
+            {"key_matches": None},
+            "The entry under the alias 'ec1' cannot be read (its key is damaged) and is not replaced unasked: "
+            "set regenerate to 'full_idempotence' if its key may be lost.",
+            id="damaged-key",
+        ),
+        pytest.param(
+            {"regenerate": "full_idempotence"},
+            {"locked": True, "key_matches": None},
+            "The key under the alias 'ec1' has a password of its own: give it as old_key_password (in JKS also as key_password), "
+            "or set regenerate to 'always' once if the key may be lost.",
+            id="locked-key",
+        ),
+        pytest.param(
+            {},
+            {"type": "secret_key"},
+            "The alias 'ec1' is a secret key in this store; an identity needs an alias of its own.",
+            id="alias-of-a-secret-key",
         ),
     ],
 )

@@ -128,6 +128,8 @@ class EntryFacts:
     unreadable: str | None = None
     #: Whether the key has a password of its own that was not given.
     locked: bool = False
+    #: Whether the certificate is for the key; None when that cannot be told.
+    key_matches: bool | None = True
 
     @classmethod
     def from_dict(cls, facts: dict[str, Any]) -> EntryFacts:
@@ -142,6 +144,12 @@ class EntryFacts:
         """The generation that the certificate's subject names; 1 when it names none."""
         match = _GENERATION.search(self.subject or "")
         return int(match.group(1)) if match else 1
+
+    @property
+    def fault(self) -> str | None:
+        """Why the entry, or its key, cannot be used; None when it can, or is of a kind that is not used here."""
+        damaged = self.key_matches is None and self.key_type in ("RSA", "EC", "Ed25519")
+        return self.unreadable or ("its key is damaged" if damaged and not self.locked else None)
 
     @property
     def self_issued(self) -> bool:
@@ -178,12 +186,12 @@ def identity_change(wish: IdentityWish, entry: EntryFacts | None, now: datetime.
         raise InputError(f"The alias '{wish.alias}' is {_KINDS[entry.type]} in this store; an identity needs an alias of its own.")
     if entry.locked and wish.regenerate != "always":
         raise InputError(
-            f"The key under the alias '{wish.alias}' has a password of its own: give it as key_password (JKS only), or set regenerate to "
-            "'always' once if the key may be lost."
+            f"The key under the alias '{wish.alias}' has a password of its own: give it as old_key_password (in JKS also as key_password), "
+            "or set regenerate to 'always' once if the key may be lost."
         )
-    if entry.unreadable and wish.regenerate not in ("full_idempotence", "always"):
+    if entry.fault and wish.regenerate not in ("full_idempotence", "always"):
         raise InputError(
-            f"The entry under the alias '{wish.alias}' cannot be read ({entry.unreadable}) and is not replaced unasked: "
+            f"The entry under the alias '{wish.alias}' cannot be read ({entry.fault}) and is not replaced unasked: "
             "set regenerate to 'full_idempotence' if its key may be lost."
         )
     for reason in _reasons_to_replace(wish, entry):
@@ -208,8 +216,8 @@ def _reasons_to_replace(wish: IdentityWish, entry: EntryFacts) -> Iterator[str]:
     """Why a new key is needed."""
     if wish.regenerate == "always":
         yield "regenerate is 'always'"
-    if entry.unreadable:
-        yield f"it cannot be read ({entry.unreadable})"
+    if entry.fault:
+        yield f"it cannot be read ({entry.fault})"
     if entry.generation < wish.generation:
         yield f"its generation {entry.generation} is older than {wish.generation}"
     if wish.regenerate == "never":
@@ -232,6 +240,8 @@ def _reasons_to_renew(wish: IdentityWish, entry: EntryFacts, now: datetime.datet
     if entry.sha256 is None or entry.not_after is None:
         yield "the key has no certificate"
         return
+    if entry.key_matches is False:
+        yield "its certificate is for another key"
     end = parse_timestamp(entry.not_after)
     if end <= now:
         yield f"it expired on {entry.not_after}"

@@ -248,10 +248,22 @@ def test_a_renewal_of_the_shared_identity_is_copied_and_trusted() -> None:
 
 def test_a_store_under_the_previous_password_is_protected_anew() -> None:
     scene = Scene()
-    scene["ec1"]["store"]["protect_anew"] = ["it is still under the previous password"]
+    scene["ec1"]["store"]["protect_anew"] = ["it is still under the previous password", "its MAC is weak"]
     plan = scene.plan()
     assert plan.reprotect == ["ec1"]
+    [change] = [each for each in plan.changes if each.action == "protect_anew"]
+    assert change.reason == "it is still under the previous password; its MAC is weak"
     assert changes(plan) == {("ec1", "keystore", "*", "protect_anew"), ("ec1", "restart", "ec", "restart")}
+
+
+@pytest.mark.parametrize("reasons", [None, []])
+def test_a_store_that_is_protected_as_wished_is_left_alone(reasons: list[str] | None) -> None:
+    """Also by what an older member_info returned, which said nothing of it."""
+    scene = Scene()
+    if reasons is not None:
+        scene["ec1"]["store"]["protect_anew"] = reasons
+    plan = scene.plan()
+    assert (plan.reprotect, changes(plan)) == ([], set())
 
 
 # --- copies ----------------------------------------------------------------------------------------------------------
