@@ -124,16 +124,16 @@ pytest_with = @ln -sfn "$(call purelib,.venv)/ansible_collections" "$(call purel
 
 .PHONY: test-oldest-cryptography
 test-oldest-cryptography: install judges build/cryptography/$(OLDEST)/installed ## Run the tests marked codec with the oldest cryptography of hosts
-	$(call pytest_with,$(OLDEST)) -m codec $$(grep -rl 'mark\.codec' tests/unit tests/interop tests/fuzz --include='test_*.py')
+	$(call pytest_with,$(OLDEST)) -m codec $$(grep -rl 'mark\.codec' tests/unit tests/interop --include='test_*.py')
 
 .PHONY: test-cryptography
-test-cryptography: $(CRYPTOGRAPHIES:%=test-cryptography-%) ## Run unit and interop tests with every cryptography of hosts, and the newest (long)
-	$(ALL_JUDGES) $(PYTEST) tests/unit tests/interop
+test-cryptography: $(CRYPTOGRAPHIES:%=test-cryptography-%) ## Run unit, interop and fuzz tests with every cryptography of hosts, and the newest (long)
+	$(ALL_JUDGES) $(PYTEST) tests/unit tests/interop tests/fuzz
 
 # One of them: make test-cryptography-38.0.4.
 .PHONY: $(CRYPTOGRAPHIES:%=test-cryptography-%)
 $(CRYPTOGRAPHIES:%=test-cryptography-%): test-cryptography-%: install judges build/cryptography/%/installed
-	$(call pytest_with,$*) $(PYTEST_ARGS) tests/unit tests/interop
+	$(call pytest_with,$*) $(PYTEST_ARGS) tests/unit tests/interop tests/fuzz
 
 $(CRYPTOGRAPHIES:%=build/cryptography/%/installed): build/cryptography/%/installed: requirements.txt requirements-test.txt
 	@echo "Setting up $(@D)"

@@ -18,7 +18,6 @@ from .cases import CASES, LEAF, MEGABYTES, bags, chance, damaged, opened, peak, 
 
 #: Newer versions of the package warn of serial numbers and curves that they will refuse.
 pytestmark = [
-    pytest.mark.codec,
     pytest.mark.filterwarnings("ignore:.*:UserWarning"),
     pytest.mark.filterwarnings("ignore:.*:DeprecationWarning"),
 ]

@@ -19,8 +19,6 @@ from ansible_collections.mutual.tls.plugins.module_utils.keystore import MAX_BYT
 from ..unit.factory import CRL_BAG, DATA, SECRET_BAG, SHROUDED_KEY_BAG, bag, cert_bag, content, encrypted_safe, key_bag, pfx
 from .cases import LEAF, MEGABYTES, OTHER, SECONDS, measured, sealed_jks
 
-pytestmark = pytest.mark.codec
-
 MIB = 1024 * 1024
 LARGE = 60 * MIB
 

@@ -34,8 +34,6 @@ from ansible_collections.mutual.tls.plugins.module_utils.keystore import Store
 from ..unit.factory import CRL_BAG, KEY_BAG, PASSWORD, SECRET_BAG, attribute, bag, cert_bag, chain_of, issue
 from .cases import CASES
 
-pytestmark = pytest.mark.codec
-
 AES, DESEDE = Algorithm(pbe.AES_256, 1), Algorithm(pbe.DESEDE, 1)
 PROTECTIONS = st.sampled_from(
     [Protection(Algorithm(seal, 1), under, under) for seal in (mac.SHA1, mac.SHA256, mac.PBMAC1) for under in (AES, DESEDE)]

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from ansible.module_utils import basic
+from ansible.module_utils.common import warnings
 
 from ansible_collections.mutual.tls.plugins.modules import keystore, member_info
 
@@ -44,6 +45,7 @@ def call(path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mon
         settings = {"_ansible_check_mode": check, "_ansible_diff": True, "_ansible_remote_tmp": str(path.parent), "_ansible_no_log": False}
         monkeypatch.setattr(basic, "_ANSIBLE_ARGS", json.dumps({"ANSIBLE_MODULE_ARGS": {**given, **settings}}).encode())
         before = path.read_bytes() if path.is_file() else None
+        warnings._global_warnings.clear()  # what was said in this process before is not of this run
         with pytest.raises(SystemExit) as ended:
             module.main()
         said = capsys.readouterr().out
