@@ -49,7 +49,11 @@ except ImportError as error:
             def __call__(self, *_arguments: Any, **_options: Any) -> Any:
                 return _Absent()
 
-        cryptography = x509 = InvalidSignature = UnsupportedAlgorithm = constant_time = hashes = serialization = _Absent()
+        class _AbsentError(Exception):
+            """For what is caught by name; nothing raises it."""
+
+        InvalidSignature = UnsupportedAlgorithm = _AbsentError
+        cryptography = x509 = constant_time = hashes = serialization = _Absent()
         ec = ed25519 = rsa = signature_padding = Cipher = CipherContext = TripleDES = algorithms = modes = PBKDF2HMAC = _Absent()
         ExtendedKeyUsageOID = NameOID = _Absent()
 

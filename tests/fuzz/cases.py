@@ -321,7 +321,8 @@ EXTREMES = (
 
 def restructured(dice: random.Random, data: bytes) -> bytes:
     """*data* with values gone, doubled, exchanged, of another kind, or extreme; all lengths are right again."""
-    root = Node(*(lambda whole: (whole.tag, whole.content))(next(der.elements(data, "it"))))
+    whole = next(der.elements(data, "it"))
+    root = Node(whole.tag, whole.content)
     for _time in range(dice.choice((1, 1, 2, 4))):
         nodes = root.walk()
         node = dice.choice(nodes)

@@ -186,7 +186,8 @@ def test_java_opens_every_key_after_a_change_of_the_password(java: Keytool, fold
     copy_all(java, path, copy, password="another password")
     found = keystore.open_store(str(copy), "another password")
     assert ours(found) == ours(store)
-    assert secret_key(found).pkcs8 == secret_key(store).pkcs8 is not None
+    assert secret_key(found).pkcs8 is not None
+    assert secret_key(found).pkcs8 == secret_key(store).pkcs8
 
 
 @pytest.mark.parametrize("name", ["jks", "legacy.p12"])

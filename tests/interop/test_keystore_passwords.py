@@ -310,7 +310,7 @@ def derived(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("more", [{}, {"old_password": NEW}, {"old_key_password": OWN}, {"trusted": TRUST}], ids=lambda more: "".join(more))
+@pytest.mark.parametrize("more", [{}, {"old_password": NEW}, {"old_key_password": OWN}, {"trusted": TRUST}], ids="".join)
 def test_a_run_without_change_derives_each_key_once(call: Call, derived: list[str], more: dict[str, Any]) -> None:
     call(identity=IDENTITY, trusted=TRUST)
     call(identity={**IDENTITY, "alias": "ec2"})
