@@ -33,19 +33,18 @@ options:
         type: list
         elements: str
       key_type:
-        description: The kind of key to make.
+        description:
+          - The type of the key. Without it an existing key of any of these is accepted, and a new one is RSA.
         type: str
         choices: [RSA, EC, Ed25519]
-        default: RSA
       key_size:
-        description: The size of an RSA key in bits, 2048 to 8192.
+        description:
+          - The size of an RSA key in bits, 2048 to 8192. Without it an existing one of any size is accepted, and a new one has 2048.
         type: int
-        default: 2048
       curve:
-        description: The curve of an EC key.
+        description: The curve of an EC key. Without it an existing one on any curve is accepted, and a new one is on V(secp256r1).
         type: str
         choices: [secp256r1, secp384r1, secp521r1]
-        default: secp256r1
       valid_for:
         description: How long a new certificate is valid, such as C(825d), C(12h) or C(1w2d).
         type: str
@@ -69,6 +68,7 @@ options:
         description:
           - How far to go when the key is not of the wished type and size. V(partial_idempotence) replaces it, V(full_idempotence) also
             replaces an entry that cannot be read, V(fail) fails, V(never) keeps it, V(always) makes a new key at every run.
+          - A raised O(identity.generation) makes a new key whatever is chosen here.
           - A store or a key that its password does not open is never replaced for that reason, whatever is chosen here.
         type: str
         choices: [never, fail, partial_idempotence, full_idempotence, always]

@@ -93,18 +93,10 @@ def _close(inside: list[_Open], made: list[bytes]) -> None:
     length = closed.length
     if closed.header is not None:
         tag = der.OCTET_STRING if closed.tag == _STRING_IN_PIECES else closed.tag
-        made[closed.header] = bytes((tag,)) + _length_octets(length)
+        made[closed.header] = bytes((tag,)) + der.length_octets(length)
         length += len(made[closed.header])
     if inside:
         inside[-1].length += length
-
-
-def _length_octets(length: int) -> bytes:
-    """The shortest form of a length (X.690 section 10.1)."""
-    if length < 0x80:
-        return bytes((length,))
-    octets = length.to_bytes((length.bit_length() + 7) // 8, "big")
-    return bytes((0x80 | len(octets),)) + octets
 
 
 def _header(data: bytes, position: int, limit: int, what: str) -> tuple[int, int, int | None]:

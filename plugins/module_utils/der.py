@@ -203,11 +203,15 @@ def bmp_value(element: Element, what: str) -> str:
 def encode(tag: int, *parts: bytes) -> bytes:
     """One value with *tag* whose content is *parts*, one after the other."""
     content = b"".join(parts)
-    length = len(content)
+    return bytes((tag,)) + length_octets(len(content)) + content
+
+
+def length_octets(length: int) -> bytes:
+    """The shortest form of a length (X.690 section 10.1)."""
     if length < 0x80:
-        return bytes((tag, length)) + content
+        return bytes((length,))
     octets = length.to_bytes((length.bit_length() + 7) // 8, "big")
-    return bytes((tag, 0x80 | len(octets))) + octets + content
+    return bytes((0x80 | len(octets),)) + octets
 
 
 def sequence(*parts: bytes) -> bytes:

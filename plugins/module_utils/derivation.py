@@ -96,21 +96,40 @@ _BY_OID = {digest.oid: digest for digest in DIGESTS}
 _BY_HMAC_OID = {digest.hmac_oid: digest for digest in DIGESTS}
 
 
-class Secret:
-    """A store's password while the store is read or written, and what was spent on deriving keys from it."""
+class Spent:
+    """What opening or writing one store took so far."""
 
-    __slots__ = ("_bmp", "_utf8", "derivations", "iterations", "rc2_bytes")
+    __slots__ = ("derivations", "iterations", "rc2_bytes")
 
-    def __init__(self, password: str, *, terminated: bool = True) -> None:
-        # A password that is no text (half a pair of surrogates) opens nothing, and is no reason to stop here.
-        self._utf8 = password.encode("utf-8", "surrogatepass")
-        self._bmp = password.encode("utf-16-be", "surrogatepass") + (b"\0\0" if terminated else b"")
+    def __init__(self) -> None:
         #: Keys derived so far.
         self.derivations = 0
         #: Iterations that they took. A key longer than the digest takes its count for each digest's length.
         self.iterations = 0
         #: Bytes decrypted with RC2, which is slow.
         self.rc2_bytes = 0
+
+
+class Secret:
+    """A store's password while the store is read or written, and what was spent on deriving keys from it."""
+
+    __slots__ = ("_bmp", "_utf8", "spent")
+
+    def __init__(self, password: str, *, terminated: bool = True, spent: Spent | None = None) -> None:
+        # A password that is no text (half a pair of surrogates) opens nothing, and is no reason to stop here.
+        self._utf8 = password.encode("utf-8", "surrogatepass")
+        self._bmp = password.encode("utf-16-be", "surrogatepass") + (b"\0\0" if terminated else b"")
+        self.spent = Spent() if spent is None else spent
+
+    @property
+    def derivations(self) -> int:
+        """Keys derived so far, also with another form of the password."""
+        return self.spent.derivations
+
+    @property
+    def iterations(self) -> int:
+        """Iterations that they took."""
+        return self.spent.iterations
 
     def pbkdf2(self, digest: Digest, salt: bytes, iterations: int, length: int, what: str) -> bytes:
         """A key of *length* bytes by PBKDF2 with the digest's HMAC (RFC 8018 section 5.2), the password in UTF-8."""
@@ -148,24 +167,25 @@ class Secret:
         _bounded(iterations, what)
         if len(salt) > MAX_SALT_LENGTH:
             raise UnsupportedStoreError(f"{what} has a salt of {len(salt)} bytes; up to {MAX_SALT_LENGTH} are accepted")
-        total = self.iterations + iterations * blocks
+        total = self.spent.iterations + iterations * blocks
         if total > MAX_TOTAL_ITERATIONS:
             raise UnsupportedStoreError(
                 f"{what} would make the store take {total} iterations in all; up to {MAX_TOTAL_ITERATIONS} are accepted"
             )
-        if self.derivations == MAX_DERIVATIONS:
+        if self.spent.derivations == MAX_DERIVATIONS:
             raise UnsupportedStoreError(f"the store asks for more than {MAX_DERIVATIONS} derivations from its password")
-        self.iterations = total
-        self.derivations += 1
+        self.spent.iterations = total
+        self.spent.derivations += 1
 
 
 def forms(password: str) -> tuple[Secret, ...]:
-    """A Secret for each way in which writers encode *password*, the usual one first; they share nothing.
+    """A Secret for each way in which writers encode *password*, the usual one first; both spend from one budget.
 
     Only of an empty password there are two: to some it is the NUL at its end (Java; new versions of ``cryptography`` without
     encryption), to others nothing at all (old versions of it; openssl without a password; Java for a single NUL).
     """
-    return (Secret(password),) if password else (Secret(password), Secret(password, terminated=False))
+    usual = Secret(password)
+    return (usual,) if password else (usual, Secret(password, terminated=False, spent=usual.spent))
 
 
 class Pbkdf2(NamedTuple):

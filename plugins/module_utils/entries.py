@@ -44,17 +44,19 @@ class PrivateKeyEntry:
     locked: bytes | None = field(default=None, repr=False)
     #: What protects the key where that is not the store's password. Java knows such keys in JKS only.
     password: str | None = field(default=None, repr=False)
+    #: The localKeyId of a PKCS#12 file where it tells no date, as other programs than Java write it: kept as it is.
+    key_id: bytes | None = field(default=None, compare=False)
 
     def private_key(self) -> SigningKey:
         """The key as an object of the ``cryptography`` package. Raises StoreError when it is none, or not of a kind for TLS."""
         if self.pkcs8 is None:
-            raise PasswordError(f"the key under the alias '{self.alias}' has a password of its own, which was not given")
+            raise PasswordError(f"the key under the alias {shown(self.alias)} has a password of its own, which was not given")
         try:
             key = _load(self.pkcs8)
         except (ValueError, UnsupportedAlgorithm) as error:
-            raise StoreError(f"the key under the alias '{self.alias}' cannot be read: {error}") from error
+            raise StoreError(f"the key under the alias {shown(self.alias)} cannot be read: {error}") from error
         if not isinstance(key, (rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey, ed25519.Ed25519PrivateKey)):
-            raise UnsupportedStoreError(f"the key under the alias '{self.alias}' is neither RSA nor EC nor Ed25519")
+            raise UnsupportedStoreError(f"the key under the alias {shown(self.alias)} is neither RSA nor EC nor Ed25519")
         return key
 
 
@@ -120,6 +122,8 @@ class Algorithm(NamedTuple):
     name: str
     #: 0 where the algorithm knows none.
     iterations: int
+    #: Where a file has several counts for one thing, the largest; else 0. What is written has that many, lest any of it become weaker.
+    most: int = 0
 
 
 @dataclass(frozen=True)
@@ -143,7 +147,9 @@ class Contents:
     #: ``pkcs12`` or ``jks``.
     format: str = "pkcs12"
     #: Bags with other contents (revocation lists, unencrypted keys, certificates of nobody), DER, kept byte for byte.
-    opaque: tuple[bytes, ...] = ()
+    opaque: tuple[bytes, ...] = field(default=(), repr=False)
+    #: Bags, DER, of keys whose alias a later entry has: Java does not see them. They go when the alias does.
+    shadowed: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
     #: Attributes, DER, that chain certificates (DER) have in a PKCS#12 file; kept, without a meaning here.
     labels: Mapping[bytes, tuple[bytes, ...]] = field(default_factory=dict)
     #: What a person should know of the file and entries do not tell, a sentence each.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 import os
+import stat
 from typing import Any
 
 from ansible_collections.mutual.tls.plugins.module_utils import files, keystore, profiles, x509
@@ -21,12 +22,13 @@ def store_facts(path: str, store: keystore.Store | None) -> dict[str, Any]:
     """Everything about the store at *path* but its secrets; *store* is None when there is no such file."""
     facts: dict[str, Any] = {"path": path, "present": store is not None}
     if store is None:
-        return {**facts, **dict.fromkeys(("sha256", "modified", "format", "profile", "protection")), "entries": []}
-    protection = store.contents.protection
+        return {**facts, **dict.fromkeys(("sha256", "modified", "mode", "format", "profile", "protection")), "entries": []}
+    protection, status = store.contents.protection, os.stat(path)
     return {
         **facts,
         "sha256": hashlib.sha256(files.read_if_present(path) or b"").hexdigest(),
-        "modified": os.stat(path).st_mtime,
+        "modified": status.st_mtime,
+        "mode": f"{stat.S_IMODE(status.st_mode):04o}",
         "format": store.format,
         "profile": profiles.profile_of(protection) if store.format == "pkcs12" else None,
         "protection": _protection(protection),

@@ -10,13 +10,16 @@ complete and on disk under another name before it takes the file's place (rename
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
+import pwd
+import stat
 import tempfile
 import time
 from collections.abc import Iterator
 
-from ansible_collections.mutual.tls.plugins.module_utils.errors import PeerError
+from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError, PeerError
 
 #: What is left of a process that was killed before it could rename its file: nobody writes for so long, in seconds.
 _LEFT_BEHIND = 3600
@@ -26,10 +29,47 @@ _PREFIX = ".mutual-tls-"
 def read_if_present(path: str, *, most: int = -1) -> bytes | None:
     """The file's content, or its first *most* bytes; None when there is no such file. Raises OSError for every other trouble."""
     try:
-        with open(path, "rb") as stream:
+        with open(path, "rb", opener=_without_waiting) as stream:
+            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                raise OSError(errno.EINVAL, "It is no regular file", path)
             return stream.read(most)
     except FileNotFoundError:
         return None
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Open *path*; a pipe that nobody writes to would keep others waiting for ever."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+def check_replaceable(path: str) -> None:
+    """Say it before anything is promised when the file at *path* cannot be replaced, and who could. Raises InputError."""
+    target = os.path.realpath(path)
+    directory = os.path.dirname(target)
+    me = _name_of(os.geteuid())
+    if os.statvfs(directory).f_flag & os.ST_RDONLY:
+        raise InputError(f"The file system of the directory {directory} is read-only, so {path} cannot be changed.", path=path)
+    if not os.access(directory, os.W_OK | os.X_OK):
+        raise InputError(
+            f"'{me}' cannot write into the directory {directory}, where a new file is made beside {path} and takes its place: "
+            "run as the directory's owner (become_user).",
+            path=path,
+        )
+    with contextlib.suppress(FileNotFoundError):
+        found = os.stat(target)
+        if os.geteuid() != 0 and (found.st_uid != os.geteuid() or found.st_gid not in {os.getegid(), *os.getgroups()}):
+            raise InputError(
+                f"{path} belongs to '{_name_of(found.st_uid)}' and to a group of that user, which '{me}' cannot keep in a new file: run as "
+                "root, or as its owner (become_user). It was left as it is.",
+                path=path,
+            )
+
+
+def _name_of(user: int) -> str:
+    try:
+        return pwd.getpwuid(user).pw_name
+    except KeyError:
+        return str(user)
 
 
 def write_atomically(path: str, content: bytes, *, mode: int = 0o600) -> None:

@@ -34,7 +34,7 @@ from ansible_collections.mutual.tls.plugins.module_utils.entries import (
 )
 from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError, PasswordError, StoreError, UnsupportedStoreError
 
-MAGIC = b"\xfe\xed\xfe\xed"
+_MAGIC = b"\xfe\xed\xfe\xed"
 FORMAT = "jks"
 
 _KEY, _TRUSTED = 1, 2
@@ -68,7 +68,7 @@ class _Record(NamedTuple):
 
 def is_jks(data: bytes) -> bool:
     """Whether *data* begins as a JKS file does."""
-    return data.startswith(MAGIC)
+    return data.startswith(_MAGIC)
 
 
 def read(data: bytes, password: str, key_passwords: Mapping[str, str] | None = None) -> Contents:
@@ -112,15 +112,15 @@ def read(data: bytes, password: str, key_passwords: Mapping[str, str] | None = N
 def write(contents: Contents, password: str, *, now: int) -> bytes:
     """A store of version 2 with *contents*: private keys first, each under its own password if it has one.
 
-    *now* is the date, in milliseconds since the epoch, of entries that have none. Attributes of a PKCS#12 file have no place
-    in JKS, nor have certificates of nobody: Java drops them too. Raises UnsupportedStoreError for contents that would be lost.
+    *now* is the date, in milliseconds since the epoch, of entries that have none. Attributes and labels of a PKCS#12 file are not
+    kept: JKS has no place for them, and Java drops them too. Raises UnsupportedStoreError for whole parts that would be lost.
     """
-    if contents.opaque:
+    if homeless := len(contents.opaque) + len(contents.shadowed):
         raise UnsupportedStoreError(
-            f"{len(contents.opaque)} of the store's parts are neither private keys nor trusted certificates, and JKS has no place for "
+            f"{homeless} of the store's parts are neither private keys nor trusted certificates, and JKS has no place for "
             "them: keep the store PKCS#12, or remove them"
         )
-    body = [MAGIC, struct.pack(">II", 2, len(contents.entries))]
+    body = [_MAGIC, struct.pack(">II", 2, len(contents.entries))]
     for entry in in_order(contents.entries):
         head = _utf(entry.alias.lower()), struct.pack(">q", now if entry.created is None else entry.created)
         if isinstance(entry, PrivateKeyEntry):
@@ -182,7 +182,7 @@ class _Cursor:
 def _walk(data: bytes) -> tuple[list[_Record], int]:
     """The entries, and where the digest begins: only they tell, as Java lets anything follow it."""
     cursor = _Cursor(data)
-    if cursor.take(4) != MAGIC:
+    if cursor.take(4) != _MAGIC:
         raise StoreError("the store is no JKS file")
     version = cursor.u32()
     if version not in (1, 2):
@@ -265,7 +265,7 @@ def _utf(alias: str) -> bytes:
         raise InputError("An alias has characters that are no text: it cannot be written.") from error
     encoded = "".join(map(chr, struct.unpack(f">{len(units) // 2}H", units))).encode("utf-8", "surrogatepass").replace(b"\0", b"\xc0\x80")
     if len(encoded) > _MAX_ALIAS_BYTES:
-        raise InputError(f"The alias '{alias[:20]}...' has {len(encoded)} bytes, and JKS has place for {_MAX_ALIAS_BYTES}: shorten it.")
+        raise InputError(f"The alias {shown(alias)} has {len(encoded)} bytes, and JKS has place for {_MAX_ALIAS_BYTES}: shorten it.")
     return struct.pack(">H", len(encoded)) + encoded
 
 
@@ -336,4 +336,4 @@ def _keystream_xor(data: bytes, salt: bytes, password: str) -> bytes:
     return mixed.to_bytes(len(data), "big")
 
 
-__all__ = ["FORMAT", "MAGIC", "is_jks", "read", "write"]
+__all__ = ["FORMAT", "is_jks", "read", "write"]

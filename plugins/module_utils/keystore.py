@@ -23,6 +23,7 @@ from ansible_collections.mutual.tls.plugins.module_utils.entries import (
     SigningKey,
     TrustedCertEntry,
     in_order,
+    shown,
 )
 from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError, PasswordError, StoreError, UnsupportedStoreError
 
@@ -130,7 +131,7 @@ def parse_store(data: bytes, password: str, key_passwords: Mapping[str, str] | N
     Raises StoreError, or one of its kinds, with a sentence that does not know the file's name.
     """
     if len(data) > MAX_BYTES:
-        raise UnsupportedStoreError(f"it has more than {MAX_BYTES} bytes, so it is no keystore")
+        raise UnsupportedStoreError(f"it has more than {MAX_BYTES // 1024 // 1024} MiB, so it is no keystore")
     found = kind(data)
     if found == "pkcs12":
         return Store(pkcs12.read(data, password, key_passwords))
@@ -138,6 +139,11 @@ def parse_store(data: bytes, password: str, key_passwords: Mapping[str, str] | N
         return Store(jks.read(data, password, key_passwords))
     if found == "unknown":
         raise UnsupportedStoreError("it is no keystore of a known kind" if data else "it is empty, so no keystore")
+    if found == "PEM":
+        raise UnsupportedStoreError(
+            "it is a PEM file, no keystore: hand its certificates in as trusted.cert_content, or make a keystore of a key and its "
+            "certificate with 'openssl pkcs12 -export'"
+        )
     raise UnsupportedStoreError(
         f"it is a {found} file and only PKCS#12 and JKS are supported; 'keytool -importkeystore -deststoretype PKCS12' converts a keystore"
     )
@@ -159,6 +165,8 @@ def open_store_if_present(path: str, password: str, key_passwords: Mapping[str, 
     try:
         return parse_store(data, password, key_passwords)
     except StoreError as error:
+        if isinstance(error, PasswordError) and not password:
+            raise PasswordError(f"The keystore {path} has a password, and none was given: set 'password'.", path=path) from error
         raise type(error)(f"The keystore {path} cannot be read: {error}. It was left as it is.", path=path) from error
 
 
@@ -215,13 +223,14 @@ def check_sealed(path: str, store: Store, old_password: str | None) -> None:
 def misfits(store: Store, store_format: str | None, profile: str) -> list[str]:
     """Why the store must be written anew though its entries are as wished; *store_format* None leaves it in its own."""
     if store_format is not None and store.format != store_format:
-        return [f"it is a {FORMATS[store.format]} file where {FORMATS[store_format]} is wished"]
+        # What Java could not find until now it finds then, so it is told by name.
+        return [f"it is a {FORMATS[store.format]} file where {FORMATS[store_format]} is wished", *store.contents.repairs]
     if store.format == "jks":
         return list(store.contents.repairs)
     found = list(profiles.misfits(profile, store.contents.protection))
     for entry in store.contents.entries:
         if isinstance(entry, PrivateKeyEntry) and entry.password is not None:
-            found.append(f"the key under the alias '{entry.alias}' has a password of its own, which Java knows in JKS only")
+            found.append(f"the key under the alias {shown(entry.alias)} has a password of its own, which Java knows in JKS only")
     return found
 
 
@@ -231,12 +240,12 @@ def serialize_store(
     """The bytes of *store* under *password*; *now* (seconds since the epoch) dates new entries."""
     milliseconds = int((time.time() if now is None else now) * 1000)
     wished = store_format or store.format
-    for entry in store.entries:
-        if wished != store.format and isinstance(entry, PrivateKeyEntry) and entry.pkcs8 is None:
-            raise StoreError(
-                f"the key under the alias '{entry.alias}' has a password of its own, so it cannot be brought into {FORMATS[wished]}: "
-                "give that password, or remove the entry"
-            )
+    locked = [shown(entry.alias) for entry in store.entries if isinstance(entry, PrivateKeyEntry) and entry.pkcs8 is None]
+    if locked and wished != store.format:
+        raise StoreError(
+            f"keys with a password of their own cannot be brought into {FORMATS[wished]}: {', '.join(locked)}. Bring each under the "
+            "store's password first, in a task with it as the identity (regenerate: never) and its password as old_key_password"
+        )
     if wished == "jks":
         return jks.write(store.contents, password, now=milliseconds)
     return pkcs12.write(store.contents, password, profiles.to_write(profile, store.contents.protection), now=milliseconds)
@@ -247,12 +256,18 @@ def write_store(path: str, store: Store, data: bytes, password: str, *, mode: in
 
     Returns the store as it is read from the new file.
     """
+    written = verified(store, data, password)
+    files.write_atomically(path, data, mode=mode)
+    return written
+
+
+def verified(store: Store, data: bytes, password: str) -> Store:
+    """The store as it is read from *data*. Raises StoreError if *password* does not open it, or if it does not hold all of *store*."""
     key_passwords = {
         entry.alias: entry.password for entry in store.entries if isinstance(entry, PrivateKeyEntry) and entry.password is not None
     }
     written = parse_store(data, password, key_passwords)
     _check_same(store, written)
-    files.write_atomically(path, data, mode=mode)
     return written
 
 
@@ -263,14 +278,31 @@ def _check_same(meant: Store, written: Store) -> None:
         found = by_alias.get(entry.alias)
         if found is None or _essence(found) != _essence(entry):
             raise StoreError(f"the entry under the alias '{entry.alias}' would not be read back as it is, so nothing was written")
+        chain = chain_of(entry)
+        if chain_of(found)[: len(chain)] != chain:  # Java may lengthen it by issuers that are in the store for other reasons
+            raise StoreError(
+                f"the certificate chain under the alias '{entry.alias}' would not be read back as it is: PKCS#12 finds issuers by name and "
+                "key identifier alone, which lead to other certificates of this store, so nothing was written"
+            )
     if len(written.entries) != len(meant.entries):
         raise StoreError("other entries than these would be read back, so nothing was written")
+    if written.format == meant.format and not _same_opaque(meant, written):
+        raise StoreError("parts of the store that are no entries would not be read back as they are, so nothing was written")
 
 
 def _essence(entry: Entry) -> tuple[object, ...]:
-    """What must come back. Of a chain the leaf: Java lengthens it by issuers that are in the store for other reasons."""
+    """What must come back, beside the issuers in its chain."""
     keys = () if isinstance(entry, TrustedCertEntry) else (entry.pkcs8,)
-    return (type(entry), chain_of(entry)[:1], *keys)
+    locked = (entry.locked,) if isinstance(entry, PrivateKeyEntry) else ()
+    return (type(entry), chain_of(entry)[:1], *keys, *locked)
+
+
+def _same_opaque(meant: Store, written: Store) -> bool:
+    """Whether every opaque part is there, but for certificates that now lengthen a chain. More are no loss: keys that Java does not
+    see may come back as such."""
+    lost = set(meant.contents.opaque).difference(written.contents.opaque)
+    issuers = {certificate for entry in written.entries for certificate in chain_of(entry)[1:]} if lost else set()
+    return all(any(certificate in part for certificate in issuers) for part in lost)
 
 
 __all__ = [
@@ -291,5 +323,6 @@ __all__ = [
     "open_under_either",
     "parse_store",
     "serialize_store",
+    "verified",
     "write_store",
 ]

@@ -87,7 +87,7 @@ def _hmac(digest: Digest, key: bytes, content: bytes) -> bytes:
 
 def make(sealed: bytes, secret: Secret, mac: Algorithm) -> bytes:
     """MacData, DER, over *sealed*, with a new salt. UnsupportedStoreError for what is only read."""
-    name, iterations = mac
+    name, iterations = mac.name, mac.iterations
     salt = os.urandom(derivation.SALT_LENGTH)
     if name == PBMAC1:
         digest = derivation.SHA256

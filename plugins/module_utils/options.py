@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.mutual.tls.plugins.module_utils.plan.store import REGENERATE
-from ansible_collections.mutual.tls.plugins.module_utils.x509 import CURVES
+from ansible_collections.mutual.tls.plugins.module_utils.x509 import CURVES, KEY_TYPES
 
 
 def identity_option() -> dict[str, Any]:
@@ -19,9 +19,9 @@ def identity_option() -> dict[str, Any]:
             "alias": {"type": "str", "required": True},
             "subject": {"type": "str"},
             "subject_alt_name": {"type": "list", "elements": "str"},
-            "key_type": {"type": "str", "choices": ["RSA", "EC", "Ed25519"], "default": "RSA"},
-            "key_size": {"type": "int", "default": 2048, "no_log": False},
-            "curve": {"type": "str", "choices": list(CURVES), "default": "secp256r1"},
+            "key_type": {"type": "str", "choices": list(KEY_TYPES)},
+            "key_size": {"type": "int", "no_log": False},
+            "curve": {"type": "str", "choices": list(CURVES)},
             "valid_for": {"type": "str", "default": "825d"},
             "renew_before": {"type": "str", "default": "30d"},
             "generation": {"type": "int", "default": 1},

@@ -89,8 +89,8 @@ def _decrypt_rc2(parameters: der.Element, length: int, ciphertext: bytes, secret
     _whole_blocks(ciphertext, rc2.BLOCK, what)
     if len(ciphertext) > MAX_RC2_LENGTH:
         raise UnsupportedStoreError(f"{what} has {len(ciphertext)} bytes encrypted with RC2; up to {MAX_RC2_LENGTH} are read")
-    secret.rc2_bytes += len(ciphertext)
-    if secret.rc2_bytes > MAX_RC2_LENGTH:
+    secret.spent.rc2_bytes += len(ciphertext)
+    if secret.spent.rc2_bytes > MAX_RC2_LENGTH:
         raise UnsupportedStoreError(f"the store has more than {MAX_RC2_LENGTH} bytes encrypted with RC2 in all")
     key, iv = _pkcs12_key(secret, salt, iterations, length, what)
     padded = rc2.decrypt_cbc(key, 8 * length, iv, ciphertext)
@@ -99,7 +99,7 @@ def _decrypt_rc2(parameters: der.Element, length: int, ciphertext: bytes, secret
 
 def encrypt(plaintext: bytes, secret: Secret, encryption: Algorithm) -> tuple[bytes, bytes]:
     """The AlgorithmIdentifier, DER, and the ciphertext, with a new salt. UnsupportedStoreError for what is only read."""
-    name, iterations = encryption
+    name, iterations = encryption.name, encryption.iterations
     what = "what is to be encrypted"
     salt = os.urandom(derivation.SALT_LENGTH)
     if name == AES_256:

@@ -13,10 +13,9 @@ What Java adds to the RFC, each judged by keytool in the interop tests:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import NamedTuple
 
 from ansible_collections.mutual.tls.plugins.module_utils import ber, der, derivation, mac, pbe
 from ansible_collections.mutual.tls.plugins.module_utils.chains import Pool
@@ -63,13 +62,16 @@ _ONLY_KEY_ID = b"01"
 _LAST_DATE = 253_402_300_799_999
 
 
-class _Key(NamedTuple):
+@dataclass(frozen=True)
+class _Key:
     """A key out of a bag: its PrivateKeyInfo, or else what it is locked in."""
 
-    pkcs8: bytes | None
-    locked: bytes | None = None
+    pkcs8: bytes | None = field(repr=False)
+    locked: bytes | None = field(default=None, repr=False)
     #: What opened it, if not the store's password.
-    password: str | None = None
+    password: str | None = field(default=None, repr=False)
+    #: What it was encrypted with, if it was opened.
+    algorithm: Algorithm | None = None
 
 
 @dataclass
@@ -134,6 +136,7 @@ class _Reader:
         self.labels: dict[bytes, tuple[bytes, ...]] = {}
         self.found: list[tuple[_Bag, _Key | bytes]] = []  # keys and trusted certificates, in the file's order
         self.opaque: list[bytes] = []
+        self.shadowed: list[tuple[str, bytes]] = []
         self.remarks: list[str] = []
         self.unnamed = 0
         self.key_algorithms: list[Algorithm] = []
@@ -156,13 +159,15 @@ class _Reader:
             .expect(der.SEQUENCE, "the authenticated safe")
             .values("the authenticated safe")
         ):
-            self._read_content_info(content_info)
+            self._read_content_info(content_info, is_sealed=seal is not None)
         if self.locked is not None and not (seal or self.proven):
             raise self.locked  # nothing shows that the password is the store's
+        entries = self.entries()
         return Contents(
-            entries=self.entries(),
+            entries=entries,
             protection=Protection(seal, _together(self.key_algorithms), _together(self.certificate_algorithms)),
             opaque=tuple(self.opaque),
+            shadowed=tuple(self.shadowed),
             labels=self.labels,
             remarks=told(self.remarks),
         )
@@ -171,17 +176,15 @@ class _Reader:
         """The values that a string wraps."""
         return der.elements(ber.to_der(wrapper.content, values=self.values), what) if self.is_ber else wrapper.values(what)
 
-    def _read_content_info(self, content_info: der.Element) -> None:
+    def _read_content_info(self, content_info: der.Element, *, is_sealed: bool) -> None:
         kind, content = _content_info(content_info, "a part of the authenticated safe")
         if kind == _DATA:
-            values = self._values(content.expect(der.OCTET_STRING, "a safe"), "a safe")
+            safe = der.only(self._values(content.expect(der.OCTET_STRING, "a safe"), "a safe"), "a safe").expect(der.SEQUENCE, "a safe")
         elif kind == _ENCRYPTED_DATA:
-            safe = self._decrypt_safe(content)
-            values = der.elements(ber.to_der(safe, values=self.values) if self.is_ber else safe, "a safe")
+            safe = self._decrypt_safe(content, is_sealed=is_sealed)
         else:
             raise UnsupportedStoreError(f"a part of the store has the content type {kind}, which is not supported")
-        bags = der.only(values, "a safe").expect(der.SEQUENCE, "a safe").values("a safe")
-        for position, element in enumerate(bags):
+        for position, element in enumerate(safe.values("a safe")):
             self.bags += 1
             if self.bags > MAX_BAGS:
                 raise UnsupportedStoreError(f"the store has more than {MAX_BAGS} bags")
@@ -191,8 +194,8 @@ class _Reader:
                 raise UnsupportedStoreError(f"the store has more than {MAX_ATTRIBUTES} attributes")
             self._read_bag(bag, first=position == 0)
 
-    def _decrypt_safe(self, content: der.Element) -> bytes:
-        """The plaintext of EncryptedData (RFC 5652 section 8)."""
+    def _decrypt_safe(self, content: der.Element, *, is_sealed: bool) -> der.Element:
+        """The safe in EncryptedData (RFC 5652 section 8)."""
         _version, info = der.parts(content, "the encrypted data", 2, 2)
         kind, algorithm, ciphertext = der.parts(info, "the encrypted content", 3, 3)
         if der.oid_value(kind, "the encrypted content's type") != _DATA or ciphertext.tag not in (0x80, der.CONTEXT_0):
@@ -201,7 +204,14 @@ class _Reader:
         if ciphertext.tag == der.CONTEXT_0:  # in pieces, as BER has it
             pieces = ciphertext.values("the encrypted content")
             octets = b"".join(piece.expect(der.OCTET_STRING, "a piece of the encrypted content").content for piece in pieces)
-        safe, used = pbe.decrypt(algorithm, octets, self.secret, "the encrypted safe")
+        plain, used = pbe.decrypt(algorithm, octets, self.secret, "the encrypted safe")
+        try:
+            safe = der.single(ber.to_der(plain, values=self.values) if self.is_ber else plain, der.SEQUENCE, "a safe")
+        except der.DerError as error:
+            if is_sealed or (isinstance(error, der.IndefiniteLengthError) and not self.is_ber):
+                raise
+            # Of 256 wrong passwords one leaves a padding that looks right.
+            raise PasswordError("the password does not decrypt the encrypted safe") from error
         self.certificate_algorithms.append(used)
         self.proven = True
         return safe
@@ -210,7 +220,7 @@ class _Reader:
         if bag.kind == _SHROUDED_KEY_BAG:
             self.keys += 1
             if bag.local_key_id is None and self.keys > 1:
-                self._keep_unseen(bag, "has no localKeyId, as only a store's first key may")
+                self._keep_unseen(bag, "has no localKeyId, as only a store's first key may", ": it keeps the password that it has")
                 return
             if bag.local_key_id is None:
                 bag.local_key_id = _ONLY_KEY_ID
@@ -233,11 +243,11 @@ class _Reader:
         else:
             self.opaque.append(bag.whole.raw)
 
-    def _keep_unseen(self, key: _Bag, why: str) -> None:
+    def _keep_unseen(self, key: _Bag, why: str, consequence: str = "") -> None:
         """Keep a key that Java leaves out, and leave it out too: given a localKeyId, say, it would be there all at once."""
         self.opaque.append(key.whole.raw)
         name = f" under the alias {shown(key.friendly_name)}" if key.friendly_name else ""
-        self.remarks.append(f"the private key{name} {why}, and Java does not see it")
+        self.remarks.append(f"the private key{name} {why}, and Java does not see it{consequence}")
 
     def _name(self, bag: _Bag) -> None:
         """Give the entry its alias."""
@@ -271,7 +281,7 @@ class _Reader:
         if bag.alias in self.key_passwords:
             password = self.key_passwords[bag.alias]
             try:
-                return self._opened(algorithm, octets, Secret(password), name)._replace(password=password)
+                return replace(self._opened(algorithm, octets, Secret(password), name), password=password)
             except PasswordError:
                 pass
         return _Key(None, bag.value.raw)
@@ -279,45 +289,45 @@ class _Reader:
     def _opened(self, algorithm: der.Element, ciphertext: bytes, secret: Secret, name: str) -> _Key:
         plain, used = pbe.decrypt(algorithm, ciphertext, secret, name)
         _check_key(plain, name)
-        self.key_algorithms.append(used)
-        return _Key(plain)
+        return _Key(plain, algorithm=used)
 
     def _secret(self, wrapped: der.Element) -> _Key:
-        """The symmetric key in a bag, if the store's password opens it; what it is encrypted with is not judged."""
+        """The symmetric key in a bag, if the store's password opens it."""
+        algorithm, ciphertext = der.parts(wrapped, "a secret key", 2, 2)
         try:
-            algorithm, ciphertext = der.parts(wrapped, "a secret key", 2, 2)
-            plain, _used = pbe.decrypt(algorithm, ciphertext.content, self.secret, "a secret key")
-            _check_key(plain, "a secret key")
+            return self._opened(algorithm, ciphertext.content, self.secret, "a secret key")
         except (PasswordError, UnsupportedStoreError, der.DerError):
             return _Key(None)
-        return _Key(plain)
 
     def entries(self) -> tuple[Entry, ...]:
         """The entries, each kind in the file's order; later ones of the same alias win, as in Java."""
         pool = Pool(certificate for _bag, certificate in self.certificates) if self.keys else Pool(())
-        found: dict[str, Entry] = {}
+        found: list[Entry] = []
         used: set[bytes] = set()
         length = 0
-        for bag, content in self.found:
-            if bag.alias in found:
-                self.remarks.append(
-                    f"the alias {shown(bag.alias)} is there more than once: "
-                    "Java sees the last entry, the others are lost at the next change"
-                )
+        for bag, content in self._seen():
             if isinstance(content, bytes):
-                found[bag.alias] = TrustedCertEntry(bag.alias, content, None, tuple(bag.attributes))
+                found.append(TrustedCertEntry(bag.alias, content, None, tuple(bag.attributes)))
                 continue
             created = _created(bag.local_key_id)
+            if content.algorithm is not None:
+                self.key_algorithms.append(content.algorithm)
             if bag.kind == _SECRET_BAG:
-                found[bag.alias] = SecretKeyEntry(bag.alias, bag.whole.raw, created, content.pkcs8)
+                found.append(SecretKeyEntry(bag.alias, bag.whole.raw, created, content.pkcs8))
+                if content.pkcs8 is None:
+                    self.remarks.append(
+                        f"the secret key under the alias {shown(bag.alias)} is not opened by the store's password: "
+                        "it keeps the password that it has"
+                    )
                 continue
             chain = pool.chain(self._leaf(bag))
             used.update(chain)
             length += sum(map(len, chain))
             if length > MAX_CHAIN_BYTES:
                 raise UnsupportedStoreError(f"the chains of all keys have more than {MAX_CHAIN_BYTES} bytes together")
-            found[bag.alias] = PrivateKeyEntry(
-                bag.alias, content.pkcs8, chain, created, tuple(bag.attributes), content.locked, content.password
+            key_id = bag.local_key_id if created is None and bag.local_key_id != _ONLY_KEY_ID else None
+            found.append(
+                PrivateKeyEntry(bag.alias, content.pkcs8, chain, created, tuple(bag.attributes), content.locked, content.password, key_id)
             )
         for bag, certificate in self.certificates:
             if not bag.trusted and certificate not in used:
@@ -325,7 +335,22 @@ class _Reader:
             elif not bag.trusted:
                 names = [] if bag.friendly_name is None else [_attribute(_FRIENDLY_NAME, der.bmp_string(bag.friendly_name))]
                 self.labels.setdefault(certificate, (*names, *bag.attributes))
-        return in_order(found.values())
+        return in_order(found)
+
+    def _seen(self) -> Iterable[tuple[_Bag, _Key | bytes]]:
+        """Of each alias the last entry. A key before it is put aside: it may be the only copy of it that there is."""
+        last: dict[str, tuple[_Bag, _Key | bytes]] = {}
+        for bag, content in self.found:
+            if bag.alias in last:
+                before, shadowed = last[bag.alias]
+                self.remarks.append(
+                    f"the alias {shown(bag.alias)} is there more than once, and Java sees the last entry: of those before it, keys are "
+                    "kept under the password that they have, certificates are lost at the next change"
+                )
+                if not isinstance(shadowed, bytes):
+                    self.shadowed.append((before.alias, _named(before)))
+            last[bag.alias] = bag, content
+        return last.values()
 
     def _leaf(self, key: _Bag) -> bytes | None:
         """The certificate with the key's localKeyId, rather one that has its alias too; else the one with its alias."""
@@ -352,22 +377,33 @@ class _Writer:
         self.contents = contents
         self.secret = secret
         self.mac, self.key_algorithm, self.certificate_algorithm = protection.mac, protection.keys, protection.certificates
-        self.times: set[int] = set()
-        self.written: set[bytes] = set()
+        self.key_ids: set[bytes] = set()
+        self.shadowed: dict[str, list[bytes]] = {}
+        for alias, bag in contents.shadowed:
+            self.shadowed.setdefault(alias, []).append(bag)
+        #: Certificates that need no other bag. What was kept as nobody's may be in a chain by now.
+        self.written = {each for each in map(_certificate_of, contents.opaque) if each is not None}
 
     def write(self, now: int) -> bytes:
         keys: list[bytes] = []
         others: list[bytes] = []
+        is_ours = True
         for entry in in_order(self.contents.entries):
+            shadowed = self.shadowed.get(entry.alias, [])  # before it, as Java takes the last
+            is_ours = is_ours and not shadowed and (isinstance(entry, TrustedCertEntry) or entry.pkcs8 is not None)
             if isinstance(entry, PrivateKeyEntry):
                 labels = self._labels(entry, now)
-                keys.append(self._key_bag(entry, labels))
+                keys += [*shadowed, self._key_bag(entry, labels)]
                 others.extend(self._chain_bags(entry, labels))
-            elif isinstance(entry, SecretKeyEntry):
+                continue
+            keys[:0] = shadowed  # a key without a localKeyId must be the first one
+            if isinstance(entry, SecretKeyEntry):
                 keys.append(self._secret_bag(entry))
             else:
                 others.append(_trusted_bag(entry))
         others.extend(self.contents.opaque)
+        if not is_ours:  # in the clear goes only what was encrypted here; all keys or none, as their order has a meaning
+            keys, others = [], keys + others
         parts = [_content(_DATA, der.octet_string(der.sequence(*keys)))] if keys else []
         if others:
             parts.append(self._encrypted(der.sequence(*others)))
@@ -377,16 +413,17 @@ class _Writer:
     def _labels(self, entry: PrivateKeyEntry, now: int) -> list[bytes]:
         """What a key and its certificate are found by."""
         created = entry.created if entry.created is not None else now
-        while created in self.times:  # two keys of one millisecond would share a localKeyId, and so each other's certificate
+        key_id = _time(created) if entry.key_id is None or entry.key_id in self.key_ids else entry.key_id
+        while key_id in self.key_ids:  # two keys of one millisecond would share a localKeyId, and so each other's certificate
             created += 1
-        self.times.add(created)
-        key_id = f"Time {created}".encode("ascii")
+            key_id = _time(created)
+        self.key_ids.add(key_id)
         return [_attribute(_FRIENDLY_NAME, der.bmp_string(entry.alias)), _attribute(_LOCAL_KEY_ID, der.octet_string(key_id))]
 
     def _key_bag(self, entry: PrivateKeyEntry, labels: list[bytes]) -> bytes:
         shrouded = entry.locked if entry.pkcs8 is None else self._shrouded(entry.pkcs8)
         if shrouded is None:
-            raise ValueError(f"the entry '{entry.alias}' has no key")
+            raise ValueError(f"the entry {shown(entry.alias)} has no key")
         return _encode_bag(_SHROUDED_KEY_BAG, shrouded, [*labels, *entry.attributes])
 
     def _chain_bags(self, entry: PrivateKeyEntry, labels: list[bytes]) -> Iterator[bytes]:
@@ -399,22 +436,21 @@ class _Writer:
             self.written.add(certificate)
 
     def _secret_bag(self, entry: SecretKeyEntry) -> bytes:
-        """The bag as it was, unless its key is under another password or algorithm."""
+        """The bag as it was, unless its key is under another password or algorithm, or its alias is only its number."""
         bag = _bag(der.single(entry.bag, der.SEQUENCE, "a bag"))
         wrapped = _secret_key(bag)
+        bag.alias = entry.alias
         if entry.pkcs8 is None or wrapped is None:
-            return entry.bag
+            return _named(bag)
         algorithm, ciphertext = der.parts(wrapped, "a secret key", 2, 2)
         try:
             plain, used = pbe.decrypt(algorithm, ciphertext.content, self.secret, "a secret key")
         except PasswordError:
             plain, used = b"", self.key_algorithm
         if plain == entry.pkcs8 and used == self.key_algorithm:
-            return entry.bag
+            return _named(bag)
         kind = der.parts(bag.value, "a secret bag", 2, 2)[0].raw
-        value = der.sequence(kind, der.explicit(0, der.octet_string(self._shrouded(entry.pkcs8))))
-        attributes = der.parts(entry.bag, "a bag", 2, 3)[2:]
-        return der.sequence(der.oid(_SECRET_BAG), der.explicit(0, value), *(each.raw for each in attributes))
+        return _named(bag, der.sequence(kind, der.explicit(0, der.octet_string(self._shrouded(entry.pkcs8)))))
 
     def _shrouded(self, pkcs8: bytes) -> bytes:
         """EncryptedPrivateKeyInfo (RFC 5958 section 3)."""
@@ -431,6 +467,23 @@ def _trusted_bag(entry: TrustedCertEntry) -> bytes:
     name = _attribute(_FRIENDLY_NAME, der.bmp_string(entry.alias))
     usage = [] if any(_is(each, _TRUSTED_KEY_USAGE) for each in entry.attributes) else [_TRUSTED_FOR_ALL]
     return _certificate_bag(entry.certificate, [name, *usage, *entry.attributes])
+
+
+def _named(bag: _Bag, value: bytes | None = None) -> bytes:
+    """The bag as it was read, with another value if there is one, and with its alias: a number changes with what is before it."""
+    if value is None and bag.friendly_name is not None:
+        return bag.whole.raw
+    kind, wrapper, *rest = der.parts(bag.whole, "a bag", 2, 3)
+    attributes = [each.raw for whole in rest for each in whole.values("a bag's attributes")]
+    if bag.friendly_name is None:
+        attributes.append(_attribute(_FRIENDLY_NAME, der.bmp_string(bag.alias)))
+    return der.sequence(kind.raw, wrapper.raw if value is None else der.explicit(0, value), der.set_of(*attributes))
+
+
+def _certificate_of(opaque: bytes) -> bytes | None:
+    """The X.509 certificate in a bag, if it holds one."""
+    bag = _bag(der.single(opaque, der.SEQUENCE, "a bag"))
+    return _x509_certificate(bag) if bag.kind == _CERT_BAG else None
 
 
 def _content(kind: str, content: bytes) -> bytes:
@@ -519,9 +572,13 @@ def _secret_key(bag: _Bag) -> der.Element | None:
     """The EncryptedPrivateKeyInfo in a SecretBag, where Java puts symmetric keys; None for secrets of another kind."""
     try:
         _kind, wrapper = der.parts(bag.value, "a secret bag", 2, 2)
-        return der.only(_unwrap(wrapper, "a secret").expect(der.OCTET_STRING, "a secret").values("a secret"), "a secret")
+        secret = der.only(_unwrap(wrapper, "a secret").expect(der.OCTET_STRING, "a secret").values("a secret"), "a secret")
+        algorithm, ciphertext = der.parts(secret, "a secret key", 2, 2)
+        derivation.algorithm_identifier(algorithm, "a secret key")
+        ciphertext.expect(der.OCTET_STRING, "a secret key")
     except der.DerError:
         return None
+    return secret
 
 
 def _check_key(plain: bytes, what: str) -> None:
@@ -533,9 +590,17 @@ def _check_key(plain: bytes, what: str) -> None:
 
 
 def _together(found: Sequence[Algorithm]) -> Algorithm | None:
-    """What several things are protected with, in one: all names, the fewest iterations."""
+    """What several things are protected with, in one: all names, the fewest iterations, and the most."""
+    if not found:
+        return None
     names = dict.fromkeys(each.name for each in found)
-    return Algorithm(", ".join(names), min(each.iterations for each in found)) if found else None
+    counts = [each.iterations for each in found]
+    return Algorithm(", ".join(names), min(counts), max(counts) if max(counts) > min(counts) else 0)
+
+
+def _time(created: int) -> bytes:
+    """Java's localKeyId, which holds a date."""
+    return f"Time {created}".encode("ascii")
 
 
 def _created(local_key_id: bytes | None) -> int | None:

@@ -4,7 +4,7 @@
 """How a PKCS#12 store may be protected: profiles, each with the readers that open it.
 
 A profile is part of what a store should be: a file with an older cipher, fewer iterations or what a profile's readers may not
-know is protected anew. More iterations than a profile has are kept.
+know is protected anew. More iterations than a profile has are kept, whatever the algorithm was.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def to_write(name: str, found: Protection) -> Protection:
     """What to write a store under that was read with the protection *found*: the profile, with more iterations where it had them."""
     return Protection(
         *(
-            has if has is not None and has.name == should.name and has.iterations >= should.iterations else should
+            should if has is None else Algorithm(should.name, max(should.iterations, has.iterations, has.most))
             for _what, has, should in _pairs(name, found)
         )
     )

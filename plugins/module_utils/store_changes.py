@@ -9,6 +9,7 @@ import datetime
 from dataclasses import replace
 
 from ansible_collections.mutual.tls.plugins.module_utils import x509
+from ansible_collections.mutual.tls.plugins.module_utils.chains import Pool
 from ansible_collections.mutual.tls.plugins.module_utils.entries import Entry, PrivateKeyEntry, SigningKey, TrustedCertEntry, in_order
 from ansible_collections.mutual.tls.plugins.module_utils.errors import TrustError
 from ansible_collections.mutual.tls.plugins.module_utils.facts import entry_facts
@@ -80,18 +81,18 @@ def _identity(wish: IdentityWish, action: str, store: Store, now: datetime.datet
         return store.key_entry(wish.alias)
     old = store.get(wish.alias)
     if isinstance(old, PrivateKeyEntry) and action == "renew":
-        key, pkcs8, created, attributes = old.private_key(), old.pkcs8, old.created, old.attributes
+        entry, key = old, old.private_key()
     else:
-        key = x509.generate_key(wish.key_type, key_size=wish.key_size, curve=wish.curve)
-        pkcs8, created, attributes = x509.to_pkcs8(key), int(now.timestamp() * 1000), ()
+        key_type, key_size, curve = wish.new_key
+        key = x509.generate_key(key_type, key_size=key_size, curve=curve)
+        entry = PrivateKeyEntry(wish.alias, x509.to_pkcs8(key), (), int(now.timestamp() * 1000))
     subject = x509.parse_name(wish.distinguished_name)
     names = x509.parse_alternative_names(wish.subject_alt_name or ())
-    if isinstance(old, PrivateKeyEntry) and old.chain and action == "renew":  # what nobody wished otherwise stays as it is
+    if entry is old and old.chain:  # what nobody wished otherwise stays as it is
         leaf = x509.load_certificate(old.chain[0])
         subject = leaf.subject if wish.subject is None else subject
         names = x509.alternative_names(leaf) if wish.subject_alt_name is None else names
-    certificate = x509.self_signed(key, subject, names, now=now, valid_for=wish.valid_for)
-    return PrivateKeyEntry(wish.alias, pkcs8, (certificate,), created, attributes)
+    return replace(entry, chain=(x509.self_signed(key, subject, names, now=now, valid_for=wish.valid_for),))
 
 
 def _installed(wish: IdentityWish, store: Store) -> PrivateKeyEntry:
@@ -107,13 +108,7 @@ def _ordered_chain(wish: IdentityWish, key: SigningKey) -> tuple[bytes, ...]:
         raise TrustError(
             f"No certificate in certificate_content is for the key under the alias '{wish.alias}': have a new request (csr: true) signed."
         )
-    by_subject = {x509.load_certificate(certificate).subject: certificate for certificate in wish.chain}
-    chain = [leaf]
-    while True:
-        issuer = by_subject.get(x509.load_certificate(chain[-1]).issuer)
-        if issuer is None or issuer in chain:
-            break
-        chain.append(issuer)
+    chain = Pool(wish.chain).chain(leaf)  # as it will be read from the store
     if len(chain) != len(set(wish.chain)):
         raise TrustError(f"certificate_content holds certificates that are not in the chain of the alias '{wish.alias}'.")
-    return tuple(chain)
+    return chain

@@ -9,6 +9,7 @@ import datetime
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from ansible_collections.mutual.tls.plugins.module_utils.entries import shown
 from ansible_collections.mutual.tls.plugins.module_utils.plan.store import parse_timestamp
 from ansible_collections.mutual.tls.plugins.module_utils.profiles import PROFILES
 
@@ -32,14 +33,14 @@ def warnings(facts: dict[str, Any], now: datetime.datetime, *, ca_expected: bool
         if len(items) <= _ONE_BY_ONE:
             found.extend(sentence for _alias, sentence in items)
         else:
-            first = ", ".join(f"'{alias}'" for alias, _sentence in items[:_ONE_BY_ONE])
+            first = ", ".join(shown(alias) for alias, _sentence in items[:_ONE_BY_ONE])
             found.append(f"{len(items)} entries {fault}: {first} and {len(items) - _ONE_BY_ONE} more")
     return [*found, *(_of_file(facts) if facts["present"] else ()), *remarks]
 
 
 def _of_entry(entry: dict[str, Any], now: datetime.datetime, ca_expected: bool) -> Iterator[tuple[str, str]]:
     """The faults of one entry: in words for many entries, and in a sentence for this one."""
-    alias = f"under the alias '{entry['alias']}'"
+    alias = f"under the alias {shown(entry['alias'])}"
     name = f"the certificate {alias}"
     if entry["type"] == "secret_key":
         return
@@ -100,15 +101,19 @@ def _of_entry(entry: dict[str, Any], now: datetime.datetime, ca_expected: bool) 
 def _of_file(facts: dict[str, Any]) -> Iterator[str]:
     """The faults of the file as a whole."""
     name, protection = facts["path"].lower(), facts["protection"]
+    holds_keys = any(entry["type"] != "trusted_cert" for entry in facts["entries"])
+    if holds_keys and int(facts["mode"], 8) & 0o004:
+        yield f"it holds keys, and everybody on the host may read it (mode {facts['mode']}): set mode to '0600'"
     if facts["format"] == "pkcs12" and name.endswith((".jks", ".jceks")):
         yield f"it is a PKCS#12 file under the name of another format{_NAME}"
     if facts["format"] == "jks":
         if name.endswith((".p12", ".pfx", ".pkcs12")):
             yield f"it is a JKS file under the name of another format{_NAME}"
-        yield (
-            "JKS protects keys by a scheme of its own that is weak (one round of SHA-1), and no reader but Java knows it; "
-            "mutual.tls.keystore converts it (format: pkcs12)"
-        )
+        if holds_keys:
+            yield (
+                "JKS protects keys by a scheme of its own that is weak (one round of SHA-1), and no reader but Java knows it; "
+                "mutual.tls.keystore converts it (format: pkcs12)"
+            )
         return
     if protection["mac"] is None:
         yield "it has no MAC: nobody would notice if it were changed; mutual.tls.keystore gives it one (old_password: '')"

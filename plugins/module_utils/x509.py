@@ -82,6 +82,14 @@ def parse_duration(text: str, option: str) -> datetime.timedelta:
     return duration
 
 
+def format_duration(duration: datetime.timedelta) -> str:
+    """A time for people: whole days as such, another one as parse_duration() reads it."""
+    if not duration.seconds:
+        return f"{duration.days} days"
+    parts = {"d": duration.days, "h": duration.seconds // 3600, "m": duration.seconds // 60 % 60, "s": duration.seconds % 60}
+    return "".join(f"{number}{unit}" for unit, number in parts.items() if number)
+
+
 def parse_name(text: str, option: str = "subject") -> x509.Name:
     """A distinguished name as RFC 4514 writes it, ``CN=ec1,O=Example``: the most specific part first.
 
@@ -160,9 +168,14 @@ def format_alternative_name(name: x509.GeneralName) -> str:
     return f"other:{type(name).__name__}"
 
 
+#: The types of keys that are made, and what a new key is where nobody wished otherwise.
+KEY_TYPES = ("RSA", "EC", "Ed25519")
+KEY_TYPE, KEY_SIZE, CURVE = "RSA", 2048, "secp256r1"
+
+
 def check_key(key_type: str, *, key_size: int, curve: str) -> None:
     """Refuse a kind of key that generate_key() does not make."""
-    if key_type not in ("RSA", "EC", "Ed25519"):
+    if key_type not in KEY_TYPES:
         raise InputError(f"'key_type' is {key_type!r}; RSA, EC and Ed25519 are made.")
     if key_type == "RSA" and not 2048 <= key_size <= 8192:
         raise InputError(f"'key_size' is {key_size}; RSA keys of 2048 to 8192 bits are made.")
@@ -170,7 +183,7 @@ def check_key(key_type: str, *, key_size: int, curve: str) -> None:
         raise InputError(f"'curve' is {curve!r}; {', '.join(CURVES)} are the curves that are made.")
 
 
-def generate_key(key_type: str, *, key_size: int = 2048, curve: str = "secp256r1") -> SigningKey:
+def generate_key(key_type: str, *, key_size: int = KEY_SIZE, curve: str = CURVE) -> SigningKey:
     """A new private key; *key_size* (bits) counts for RSA, *curve* for EC."""
     check_key(key_type, key_size=key_size, curve=curve)
     if key_type == "RSA":

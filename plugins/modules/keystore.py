@@ -38,7 +38,7 @@ options:
     type: path
     required: true
   password:
-    description: Opens the store, and every key in it. At least 6 characters, printable ASCII.
+    description: Opens the store, and every key in it. At least 6 characters, for PKCS#12 of printable ASCII.
     type: str
     required: true
   old_password:
@@ -73,7 +73,9 @@ options:
     choices: [default, java8, modern]
     default: default
   state:
-    description: Whether the store is to be there. V(absent) removes the file, after O(password) has opened it.
+    description:
+      - Whether the store is to be there. A store is made with its first entry; without any there is no file.
+      - V(absent) removes the file, after O(password) has opened it.
     type: str
     choices: [present, absent]
     default: present
@@ -101,7 +103,8 @@ options:
     default: false
   copy_content:
     description:
-      - A whole keystore in base64, as M(mutual.tls.keystore_info) returns it, to be put at O(path) byte for byte. O(password) must open it.
+      - A whole keystore in base64, as M(mutual.tls.keystore_info) returns it, to be put at O(path) byte for byte. O(password) must open it,
+        and O(profile) has no effect on it.
       - This copies private keys. It is made for the trust model in which every member shares the platform's keystore.
     type: str
   member:
@@ -144,6 +147,7 @@ EXAMPLES = r"""
     password: "{{ vault_keystore_password }}"
     old_password: "{{ vault_keystore_previous_password }}"
 
+# A key with a password of its own needs a task of its own before: with it as the identity, and its password as old_key_password.
 - name: Bring an old JKS store into PKCS#12
   mutual.tls.keystore:
     path: /opt/app/identity.jks
@@ -206,9 +210,11 @@ backup_file:
 """
 
 import base64
+import contextlib
 import datetime
 import os
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -217,7 +223,7 @@ from ansible_collections.mutual.tls.plugins.module_utils import files, keystore,
 from ansible_collections.mutual.tls.plugins.module_utils.edge import run
 from ansible_collections.mutual.tls.plugins.module_utils.entries import PrivateKeyEntry
 from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError, StoreError
-from ansible_collections.mutual.tls.plugins.module_utils.facts import store_facts
+from ansible_collections.mutual.tls.plugins.module_utils.facts import entry_facts, store_facts
 from ansible_collections.mutual.tls.plugins.module_utils.plan.store import IdentityWish, StoreChange, StoreWish, TrustWish, check_alias
 from ansible_collections.mutual.tls.plugins.module_utils.profiles import PROFILES
 
@@ -261,7 +267,8 @@ def wish(params: dict[str, Any]) -> StoreWish:
             certificates = x509.readable_certificates(item["cert_content"], f"'cert_content' of the alias '{item['alias']}'")
             if len(certificates) != 1:
                 raise InputError(
-                    f"'cert_content' of the alias '{item['alias']}' holds {len(certificates)} certificates; one is trusted under one alias."
+                    f"'cert_content' of the alias '{item['alias']}' holds {len(certificates)} certificates, and one is trusted under one "
+                    "alias: give each an alias of its own in 'trusted'."
                 )
             certificate = certificates[0]
         trusted.append(TrustWish(item["alias"].lower(), certificate))
@@ -295,18 +302,32 @@ def converge(module: AnsibleModule, wished: StoreWish) -> dict[str, Any]:
     if params["copy_content"] is not None:
         store, changes, data = copy(params, existing)
     else:
-        store, changes, data = change(params, wished, existing, under_old_password, check_mode=module.check_mode)
-    result: dict[str, Any] = {"changed": bool(changes)}
+        store, changes, data = change(module, wished, existing, under_old_password)
+    result: dict[str, Any] = {}
+    if changes:
+        check_place(module, path)
+        for remark in (*store.contents.remarks, *store.contents.repairs):  # what is strange in the file, and may be lost now
+            module.warn(f"{path}: {remark}.")
+    is_new = existing is None
     if changes and not module.check_mode:
-        check_directory(path)
         if params["backup"] and existing is not None:
             result["backup_file"] = files.keep_copy(path)
-        existing = keystore.write_store(path, store, data, params["password"])
-        for remark in store.contents.remarks:  # of the file that is no more: what was strange in it, and may be lost
-            module.warn(f"{path}: {remark}.")
+        with refusals_named(path):
+            existing = keystore.write_store(path, store, data, params["password"])
     if existing is not None:
-        result["changed"] = module.set_fs_attributes_if_different(module.load_file_common_arguments(params), result["changed"])
-    return {**result, **report(params, wished, existing, changes), "diff": diff(path, changes)}
+        attributes = set_attributes(module)
+        changes = changes if is_new else changes + attributes
+    return {"changed": bool(changes), **result, **report(params, wished, existing, changes), "diff": diff(path, changes)}
+
+
+def set_attributes(module: AnsibleModule) -> list[StoreChange]:
+    """Give the file the owner, group and mode that are wished, and say what they were."""
+    found: dict[str, Any] = {}
+    if not module.set_fs_attributes_if_different(module.load_file_common_arguments(module.params), False, found):
+        return []
+    after = {name: value for name, value in found.get("after", {}).items() if name != "path"}
+    words = [f"its {name} is {found['before'].get(name)} where {value} is wished" for name, value in after.items()]
+    return [StoreChange("*", "attributes", "; ".join(words) or "its attributes differ from those wished")]
 
 
 def open_existing(params: dict[str, Any]) -> tuple[keystore.Store | None, bool]:
@@ -324,13 +345,13 @@ def open_existing(params: dict[str, Any]) -> tuple[keystore.Store | None, bool]:
 
 
 def change(
-    params: dict[str, Any], wished: StoreWish, existing: keystore.Store | None, under_old_password: bool, *, check_mode: bool
+    module: AnsibleModule, wished: StoreWish, existing: keystore.Store | None, under_old_password: bool
 ) -> tuple[keystore.Store, list[StoreChange], bytes]:
     """The store as the options ask for it, what changes for that, and the file's new bytes.
 
     They are made in check mode too, so that it refuses what the run would refuse; what it promises has no fingerprints of them.
     """
-    now = datetime.datetime.now(datetime.timezone.utc)
+    params, now = module.params, datetime.datetime.now(datetime.timezone.utc)
     store = existing if existing is not None else keystore.Store.empty()
     store_format = params["format"] or store.format
     key_password = check_protection(params, store_format)
@@ -342,15 +363,43 @@ def change(
             action = "protect_anew" if store_format == store.format else "convert"
             changes = [StoreChange("*", action, "; ".join(reasons)), *changes]
     if not changes:
+        check_dates(module, wished, store, now)
         return store, [], b""
     after, done = store_changes.carry_out(wished, changes, store, now, key_password)
-    try:
+    with refusals_named(params["path"]):
         data = keystore.serialize_store(after, params["password"], store_format=params["format"], profile=params["profile"])
+        if module.check_mode:  # else write_store() does it
+            keystore.verified(after, data, params["password"])
+    check_dates(module, wished, after, now)
+    return after, changes if module.check_mode else done, data
+
+
+@contextlib.contextmanager
+def refusals_named(path: str) -> Iterator[None]:
+    """Say of which file it is that something cannot be written."""
+    try:
+        yield
     except StoreError as error:
-        raise type(error)(
-            f"The keystore {params['path']} cannot be written: {error}. It was left as it is.", path=params["path"]
-        ) from error
-    return after, changes if check_mode else done, data
+        raise type(error)(f"The keystore {path} cannot be written: {error}. It was left as it is.", path=path) from error
+
+
+def check_dates(module: AnsibleModule, wished: StoreWish, store: keystore.Store, now: datetime.datetime) -> None:
+    """A chain that was signed elsewhere does not renew itself: say it before it ends, and refuse it afterwards."""
+    entry = store.get(wished.identity.alias) if wished.identity is not None and wished.identity.chain else None
+    if wished.identity is None or not isinstance(entry, PrivateKeyEntry):
+        return
+    end = x509.not_after(x509.load_certificate(entry.chain[0]))
+    if end <= now:
+        raise InputError(
+            f"The certificate in certificate_content for the alias '{entry.alias}' expired on {x509.timestamp(end)}: have a new one signed "
+            "(csr: true returns a request)."
+        )
+    if end - now < wished.identity.renew_before:
+        module.warn(
+            f"{module.params['path']}: the certificate under the alias '{entry.alias}' ends on {x509.timestamp(end)}, sooner than "
+            f"renew_before ({x509.format_duration(wished.identity.renew_before)}), and was signed elsewhere: have a new one signed "
+            "(csr: true)."
+        )
 
 
 def check_protection(params: dict[str, Any], store_format: str) -> str | None:
@@ -361,7 +410,10 @@ def check_protection(params: dict[str, Any], store_format: str) -> str | None:
     if params["key_password"] in (None, params["password"]):
         return None
     if store_format != "jks":
-        raise InputError("'key_password' differs from 'password': a PKCS#12 store has one password for all (Java's keytool says so too).")
+        raise InputError(
+            "'key_password' differs from 'password': a PKCS#12 store has one password for all. If it is the key's until now, give it as "
+            "'old_key_password'."
+        )
     keystore.check_password(params["key_password"], store_format, "key_password")
     return str(params["key_password"])
 
@@ -392,16 +444,22 @@ def remove(module: AnsibleModule, existing: keystore.Store | None) -> dict[str, 
         if module.params["backup"]:
             result["backup_file"] = files.keep_copy(path)
         os.unlink(path)
-    return {**result, **report(module.params, StoreWish(), None, changes), "diff": diff(path, changes)}
+    lost = diff(path, changes)
+    if existing is not None:
+        lost["before"] = "".join(f"{each['alias']}: {each['sha256'] or each['type']}\n" for each in map(entry_facts, existing.entries))
+    return {**result, **report(module.params, StoreWish(), None, changes), "diff": lost}
 
 
-def check_directory(path: str) -> None:
-    """Say it in a sentence when the file's directory is not there."""
+def check_place(module: AnsibleModule, path: str) -> None:
+    """Say it in a sentence when the file cannot be written where it is to be."""
     directory = os.path.dirname(os.path.realpath(path))
-    if not os.path.isdir(directory):
-        raise InputError(
-            f"The directory {directory} of the keystore does not exist; make it first, owned by the product's user.", path=path
-        )
+    if os.path.isdir(directory):
+        files.check_replaceable(path)
+        return
+    message = f"The directory {directory} of the keystore does not exist; make it first, owned by the product's user."
+    if not module.check_mode:
+        raise InputError(message, path=path)
+    module.warn(message)  # another task of the play may make it: not in check mode
 
 
 def report(params: dict[str, Any], wished: StoreWish, store: keystore.Store | None, changes: list[StoreChange]) -> dict[str, Any]:
@@ -439,15 +497,18 @@ def signing_request(wished: IdentityWish, entry: PrivateKeyEntry) -> str:
     return x509.signing_request(entry.private_key(), subject, names)
 
 
-#: What a change that has no fingerprint leads to; a certificate that is still to be made has none.
-WITHOUT_FINGERPRINT = {"*": "the whole store"}
+def without_fingerprint(change: StoreChange) -> str:
+    """What a change leads to that has no fingerprint: such as a certificate that is still to be made."""
+    if change.action == "attributes":
+        return "the file"
+    return "the whole store" if change.alias == "*" else "a new certificate"
 
 
 def diff(path: str, changes: list[StoreChange]) -> dict[str, str]:
     """The entries that change, before and after: fingerprints and reasons, never contents."""
     before = "".join(f"{change.alias}: {change.before}\n" for change in changes if change.before)
     after = "".join(
-        f"{change.alias}: {change.after or WITHOUT_FINGERPRINT.get(change.alias, 'a new certificate')} ({change.action}: {change.reason})\n"
+        f"{change.alias}: {change.after or without_fingerprint(change)} ({change.action}: {change.reason})\n"
         for change in changes
         if change.action not in ("distrust", "remove")
     )

@@ -56,6 +56,18 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+sha256:
+  description: The digest of the whole file, not of a certificate.
+  returned: success
+  type: str
+modified:
+  description: When the file was last written, seconds since the epoch by its host's clock.
+  returned: success
+  type: float
+mode:
+  description: The file's mode. Its owner, group and size are returned as by M(ansible.builtin.file).
+  returned: success
+  type: str
 present:
   description: Whether there is such a file.
   returned: success
@@ -144,6 +156,9 @@ entries:
     key_size:
       description: Bits.
       type: int
+    curve:
+      description: The curve of an EC key.
+      type: str
     created:
       description: When the entry was made, where the store says so.
       type: str

@@ -61,6 +61,7 @@ def look_at_all_of(store: keystore.Store) -> int:
     found = {
         "path": "/store",
         "present": True,
+        "mode": "0600",
         "format": store.format,
         "protection": facts._protection(contents.protection),
         "entries": [facts.entry_facts(entry) for entry in store.entries],

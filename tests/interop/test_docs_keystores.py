@@ -187,6 +187,8 @@ def sentences(file: str) -> list[str]:
         if isinstance(node, ast.Constant):
             return str(node.value)
         if isinstance(node, ast.FormattedValue):
+            if isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Name) and node.value.func.id == "shown":
+                return "'X'"  # which it puts quotes around
             return said.get(node.value.id, "X") if isinstance(node.value, ast.Name) else "X"
         return "".join(text(each) for each in node.values) if isinstance(node, ast.JoinedStr) else ""
 

@@ -48,7 +48,10 @@ def test_1_two_certificates_under_one_alias_are_refused(call: Call, path: Path, 
     """community.general.java_cert trusts the first of a bundle and says that all went well."""
     both = [{"alias": "cas", "cert_content": pem(PLATFORM.der, DESKTOP.der)}]
     refused = call(fails=True, check=check, trusted=both)
-    assert refused["msg"] == "'cert_content' of the alias 'cas' holds 2 certificates; one is trusted under one alias."
+    assert refused["msg"] == (
+        "'cert_content' of the alias 'cas' holds 2 certificates, and one is trusted under one alias: "
+        "give each an alias of its own in 'trusted'."
+    )
     assert not path.exists()
 
 
@@ -130,7 +133,7 @@ def test_8_another_protection_is_a_change(call: Call, java: Keytool, path: Path)
     """openssl_pkcs12 says 'ok' to another encryption_level, and leaves the file as it was."""
     call(identity=IDENTITY, trusted=TRUST)
     before = java.list(path)
-    for profile, iterations in (("java8", "MAC: sha1, Iteration 100000\n"), ("default", "MAC: sha256, Iteration 10000\n")):
+    for profile, iterations in (("java8", "MAC: sha1, Iteration 100000\n"), ("default", "MAC: sha256, Iteration 100000\n")):
         changed = rhythm(call, [("*", "protect_anew")], identity=IDENTITY, trusted=TRUST, profile=profile)
         assert changed["store"]["profile"] == profile
         assert iterations in openssl("pkcs12", "-in", path, "-info", "-noout", "-passin", "env:STORE")

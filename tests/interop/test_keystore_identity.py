@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.x509 import load_pem_x509_certificate
 
 from ansible_collections.mutual.tls.plugins.module_utils import keystore as core
 from ansible_collections.mutual.tls.plugins.module_utils import x509
@@ -59,8 +59,8 @@ def test_each_kind_of_key_is_made_and_renewed(
         assert following["X509v3 Key Usage: critical"] == usage
         assert following["X509v3 Extended Key Usage:"] == "TLS Web Server Authentication, TLS Web Client Authentication"
         assert following["X509v3 Subject Alternative Name:"] == names
-        certificate = load_pem_x509_certificate(result["identity"]["chain_pem"].encode())
-        certificate.verify_directly_issued_by(certificate)
+        (path.parent / "own.pem").write_text(result["identity"]["chain_pem"])
+        assert "OK" in openssl("verify", "-partial_chain", "-trusted", path.parent / "own.pem", path.parent / "own.pem")
 
 
 @pytest.mark.parametrize(
@@ -82,6 +82,23 @@ def test_what_nobody_wishes_otherwise_stays(call: Call) -> None:
     call(identity=IDENTITY)
     quiet(call, identity={"alias": "ec1", "key_type": "EC"})
     quiet(call, identity={**IDENTITY, "valid_for": "100d"})
+
+
+@pytest.mark.parametrize("key", [("RSA", 3072), ("EC", "secp521r1"), ("Ed25519", None)], ids=lambda key: key[0])
+def test_a_key_of_any_kind_is_kept_where_nobody_wishes_another(call: Call, key: tuple[str, Any]) -> None:
+    kind, size = key
+    own = {"key_type": kind, **({"RSA": {"key_size": size}, "EC": {"curve": size}}.get(kind, {}))}
+    call(identity={"alias": "ec1", **own})
+    quiet(call, identity={"alias": "ec1"})
+    quiet(call, identity={"alias": "ec1", "key_type": kind})
+    quiet(call, identity={"alias": "ec1", "csr": True})
+    assert refused(call, identity={"alias": "ec1", "key_size": 2048, "curve": "secp256r1"}) == (
+        "'key_size' is for RSA keys and 'curve' for EC keys: say with 'key_type' which one it is to be."
+    )
+
+
+def test_generations_begin_with_one(call: Call) -> None:
+    assert refused(call, identity={**IDENTITY, "generation": 0}) == "'generation' is 0; the first one is 1."
 
 
 @pytest.mark.parametrize(
@@ -173,6 +190,49 @@ def test_a_chain_is_installed_leaf_first_whatever_its_order(call: Call, java: Ke
     _root, leaf = signed(call, path)
     rhythm(call, [("ec1", "install")], identity={**IDENTITY, "certificate_content": pem(*(leaf.chain[each] for each in order))})
     assert java.list(path)["ec1"].sha256 == tuple(map(x509.sha256, leaf.chain[: len(order)]))
+
+
+@pytest.mark.parametrize(
+    ("wish", "reason"),
+    [
+        ({"curve": "secp384r1"}, "the key is EC secp256r1 where EC secp384r1 is wished"),
+        ({"generation": 2}, "its generation 1 is older than 2"),
+        ({"regenerate": "always"}, "regenerate is 'always'"),
+    ],
+    ids=["curve", "generation", "always"],
+)
+def test_a_chain_for_a_key_that_would_be_replaced_is_refused(call: Call, path: Path, wish: dict[str, Any], reason: str) -> None:
+    """Else the signed key would be gone, and its chain dropped without a word."""
+    _root, leaf = signed(call, path)
+    assert refused(call, identity={**IDENTITY, "certificate_content": pem(*leaf.chain), **wish}) == (
+        f"'certificate_content' is for the present key under the alias 'ec1', but that key would be replaced ({reason}): "
+        "leave one of the two out."
+    )
+
+
+def test_an_answer_that_is_empty_is_refused(call: Call) -> None:
+    call(identity=IDENTITY)
+    assert "holds no PEM certificate" in refused(call, identity={**IDENTITY, "certificate_content": ""})
+
+
+def test_a_chain_that_ends_soon_is_told_and_one_that_has_ended_is_refused(call: Call, path: Path) -> None:
+    call(identity=IDENTITY)
+    ca = issue("the ca", ca=True, usages=None, key_ids=True)
+    key = core.open_store(str(path), PASSWORD).key_entry("ec1").private_key()
+
+    def content(ends: datetime.datetime) -> dict[str, Any]:
+        leaf = issue("", by=ca, key=key, subject=x509.parse_name("CN=ec1,O=Example"), begins=NOW - 2 * DAY, ends=ends, key_ids=True)
+        return {**IDENTITY, "subject_alt_name": None, "certificate_content": pem(leaf.der, ca.der)}
+
+    assert refused(call, identity=content(NOW - DAY)) == (
+        f"The certificate in certificate_content for the alias 'ec1' expired on {x509.timestamp(NOW - DAY)}: have a new one signed "
+        "(csr: true returns a request)."
+    )
+    soon = content(NOW + 4 * DAY)
+    for _run in range(2):  # also when nothing changes: that is when it would go unseen
+        warned = str(call(identity=soon)["warnings"])
+        assert f"ends on {x509.timestamp(NOW + 4 * DAY)}, sooner than renew_before (30 days), and was signed elsewhere" in warned
+    assert "warnings" not in call(identity=content(NOW + 40 * DAY))
 
 
 def test_certificates_that_are_not_in_the_chain_are_refused(call: Call, path: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509 as certificates
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509.name import _ASN1Type
 
 from ansible_collections.mutual.tls.plugins.module_utils import der, keystore, profiles, x509
 from ansible_collections.mutual.tls.plugins.module_utils.entries import (
@@ -35,6 +36,7 @@ from ..unit.factory import (
     chain_of,
     issue,
     key_bag,
+    new_key,
     openssl,
     pem,
     pfx,
@@ -325,6 +327,21 @@ OLD_CA, NEW_CA = (issue("ca", ca=True, usages=None, key_ids=True) for _each in r
 UNDER_NEW = issue("under new", by=NEW_CA, key_ids=True)
 LOST_CA, WRONG_CA = (issue("another ca", ca=True, usages=None, key_ids=True) for _each in range(2))
 UNDER_LOST = issue("under lost", by=LOST_CA, key_ids=True)
+RENEWED_KEY = new_key()
+BEFORE, AFTER = (issue("renewed ca", key=RENEWED_KEY, ca=True, usages=None, key_ids=True) for _each in range(2))
+UNDER_RENEWED = issue("under renewed", by=BEFORE, key_ids=True)
+UNNAMED_KEY = new_key()
+WITH_ID, WITHOUT_ID = (issue("unnamed ca", key=UNNAMED_KEY, ca=True, usages=None, key_ids=each) for each in (True, False))
+UNDER_UNNAMED = issue("under unnamed", by=WITH_ID)
+
+
+def ca_named(text: str, encoding: _ASN1Type) -> Issued:
+    subject = certificates.Name([certificates.NameAttribute(certificates.NameOID.COMMON_NAME, text, _type=encoding)])
+    return issue("", subject=subject, key=RENEWED_KEY, ca=True, usages=None)
+
+
+PRINTABLE_CA, UTF8_CA = ca_named("Text  CA", _ASN1Type.PrintableString), ca_named("TEXT ca", _ASN1Type.UTF8String)
+UNDER_PRINTABLE = issue("under printable", by=PRINTABLE_CA)
 
 
 def key(issued: Issued, alias: str | None, key_id: bytes | None = None) -> bytes:
@@ -354,6 +371,10 @@ CHAINS = [
     *(cert(OLD_CA, "old", trusted=True), cert(NEW_CA, "new", trusted=True)),
     *(key(UNDER_LOST, "an issuer of the name alone", b"4"), cert(UNDER_LOST, "an issuer of the name alone", b"4")),
     cert(WRONG_CA, "wrong", trusted=True),
+    *(key(UNDER_RENEWED, "an issuer renewed with its key", b"5"), cert(UNDER_RENEWED, "an issuer renewed with its key", b"5")),
+    *(cert(BEFORE), cert(AFTER, "renewed", trusted=True)),
+    *(key(UNDER_UNNAMED, "no identifier wanted", b"6"), cert(UNDER_UNNAMED, "no identifier wanted", b"6"), cert(WITH_ID), cert(WITHOUT_ID)),
+    *(key(UNDER_PRINTABLE, "a name of another type", b"7"), cert(UNDER_PRINTABLE, "a name of another type", b"7"), cert(UTF8_CA)),
 ]
 ALIASES = [
     *(key(A, "", b"1"), cert(A, "", b"1")),

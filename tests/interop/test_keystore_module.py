@@ -23,7 +23,7 @@ import pytest
 
 from ansible_collections.mutual.tls.plugins.module_utils import der, derivation, x509
 from ansible_collections.mutual.tls.plugins.module_utils import keystore as core
-from ansible_collections.mutual.tls.plugins.modules import keystore_info
+from ansible_collections.mutual.tls.plugins.modules import keystore, keystore_info
 
 from ..unit.factory import (
     CERT_BAG,
@@ -133,6 +133,39 @@ def test_what_is_no_copy_is_refused(call: Call, path: Path, content: str, messag
     assert not path.exists()
 
 
+def test_what_is_removed_is_listed_before(call: Call, path: Path) -> None:
+    made = call(identity=IDENTITY, trusted=TRUST)
+    sha256 = {entry["alias"]: entry["sha256"] for entry in made["store"]["entries"]}
+    for check in (True, False):
+        gone = call(state="absent", check=check)
+        assert gone["diff"]["before"] == f"ec1: {sha256['ec1']}\nplatform: {sha256['platform']}\n"
+        assert gone["diff"]["after"] == ""
+    assert not path.exists()
+
+
+def test_a_change_of_the_mode_alone_has_its_reason(call: Call, path: Path) -> None:
+    call(identity=IDENTITY)
+    path.chmod(0o640)
+    done = rhythm(call, [("*", "attributes")], identity=IDENTITY, mode="0600")
+    assert done["reasons"] == ["*: its mode is 0640 where 0600 is wished"]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_directory_that_another_task_may_still_make_is_a_warning_in_check_mode(call: Call, tmp_path: Path) -> None:
+    target = str(tmp_path / "later" / "keys")
+    promised = call(check=True, path=target, identity=IDENTITY)
+    assert promised["changed"] is True
+    assert f"The directory {tmp_path}/later of the keystore does not exist" in str(promised["warnings"])
+    assert call(fails=True, path=target, identity=IDENTITY)["msg"].startswith(f"The directory {tmp_path}/later of the keystore")
+
+
+def test_a_pipe_is_no_keystore_and_is_not_waited_for(call: Call, path: Path) -> None:
+    os.mkfifo(path)
+    for module in (keystore, keystore_info):
+        said = call(module, fails=True)["msg"]
+        assert said == f"The operating system refused: It is no regular file ({path})."
+
+
 def test_a_backup_is_the_file_as_it_was(call: Call, path: Path) -> None:
     assert "backup_file" not in call(identity=IDENTITY, backup=True)
     before = path.read_bytes()
@@ -175,7 +208,8 @@ def test_what_is_not_managed_is_kept(call: Call, java: Keytool, path: Path) -> N
     [
         pytest.param(
             {"trusted": [{"alias": "a", "cert_content": pem(PLATFORM.der, DESKTOP.der)}]},
-            "'cert_content' of the alias 'a' holds 2 certificates; one is trusted under one alias.",
+            "'cert_content' of the alias 'a' holds 2 certificates, and one is trusted under one alias: "
+            "give each an alias of its own in 'trusted'.",
             id="two-certificates-under-one-alias",
         ),
         pytest.param(
@@ -260,7 +294,7 @@ BROKEN = {
     "truncated": (GOOD[:-1], "the store is cut short"),
     "flipped": (GOOD[:300] + bytes([GOOD[300] ^ 1]) + GOOD[301:], "its MAC does not hold"),
     "jceks": (b"\xce\xce\xce\xce\0\0\0\2\0\0\0\0" + bytes(20), "it is a JCEKS file and only PKCS#12 and JKS are supported"),
-    "pem": (PLATFORM.pem.encode(), "it is a PEM file and only PKCS#12 and JKS are supported"),
+    "pem": (PLATFORM.pem.encode(), "it is a PEM file, no keystore: hand its certificates in as trusted.cert_content"),
     "empty": (b"", "it is empty, so no keystore"),
     "text": (b"keystore.password=x\n", "it is no keystore of a known kind"),
     "rc4": (pfx(safes=[encrypted_safe(RC4)]), "the encrypted safe is protected with pbeWithSHAAnd128BitRC4"),

@@ -24,8 +24,8 @@ PAIR = {"password": NEW, "old_password": PASSWORD}
 ANEW = [("*", "protect_anew")]
 OWN = "the own password"
 LOCKED = (
-    "The key under the alias 'ec1' has a password of its own: give it as old_key_password (in JKS also as key_password), or set "
-    "regenerate to 'always' once if the key may be lost."
+    "The key under the alias 'ec1' has a password of its own, which was not given. To keep it (JKS only): key_password. To bring the key "
+    "under the store's: old_key_password. If the key may be lost: regenerate 'always', once."
 )
 WITHOUT_MAC = (
     "The keystore {} has no MAC, so anybody could have changed it. See what it holds with mutual.tls.keystore_info; if all of it is yours, "
@@ -118,7 +118,8 @@ def test_the_old_password_may_remove_the_store(call: Call, path: Path) -> None:
         ),
         pytest.param(
             {"key_password": OWN},
-            "'key_password' differs from 'password': a PKCS#12 store has one password for all (Java's keytool says so too).",
+            "'key_password' differs from 'password': a PKCS#12 store has one password for all. If it is the key's until now, give it as "
+            "'old_key_password'.",
             id="two-passwords-in-pkcs12",
         ),
         pytest.param(
@@ -212,8 +213,9 @@ def test_a_locked_key_is_kept_and_told(call: Call, java: Keytool, path: Path) ->
     assert (key["alias"], key["locked"], key["key_matches"]) == ("ec1", True, None)
     # Into PKCS#12 it cannot go, unless its password is given.
     assert refused(call, format="pkcs12") == (
-        f"The keystore {path} cannot be written: the key under the alias 'ec1' has a password of its own, so it cannot be brought into "
-        "PKCS#12: give that password, or remove the entry. It was left as it is."
+        f"The keystore {path} cannot be written: keys with a password of their own cannot be brought into PKCS#12: 'ec1'. Bring each under "
+        "the store's password first, in a task with it as the identity (regenerate: never) and its password as old_key_password. "
+        "It was left as it is."
     )
     rhythm(call, [("*", "convert")], format="pkcs12", identity=IDENTITY, old_key_password=OWN)
     assert usable(java, path, "ec1", PASSWORD)
@@ -280,7 +282,7 @@ def test_the_info_module_reads_it_without_a_password_and_says_so(call: Call, pat
     [entry] = call(keystore_info, password="")["entries"]
     assert (entry["alias"], entry["sha256"]) == ("platform", PLATFORM.sha256)
     call(old_password="")
-    assert "the password is wrong" in call(keystore_info, password="", fails=True)["msg"]
+    assert "has a password, and none was given: set 'password'." in call(keystore_info, password="", fails=True)["msg"]
 
 
 def test_a_copy_that_anybody_could_have_changed_is_refused(call: Call, path: Path) -> None:

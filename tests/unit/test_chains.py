@@ -87,8 +87,14 @@ LEAF_OF_TWO = made("leaf", "ca", authority_key(b"2"))
         pytest.param(LEAF_OF_TWO, [subject_key(b"1"), None], 1, id="rather-one-of-which-nothing-is-known"),
         pytest.param(LEAF_OF_TWO, [None, subject_key(b"2")], 1, id="the-identifier-before-the-unknown"),
         pytest.param(LEAF_OF_TWO, [subject_key(b"1"), subject_key(b"3")], None, id="none-of-others"),
-        pytest.param(made("leaf", "ca"), [subject_key(b"1"), None], 1, id="without-identifier-one-without"),
+        pytest.param(LEAF_OF_TWO, [subject_key(b"2"), subject_key(b"2")], 0, id="the-first-with-the-identifier"),
+        pytest.param(LEAF_OF_TWO, [None, subject_key(b"1"), None], 2, id="the-last-of-those-of-which-nothing-is-known"),
+        pytest.param(made("leaf", "ca"), [subject_key(b"1"), None], 0, id="without-identifier-the-first-even-if-it-has-one"),
+        pytest.param(made("leaf", "ca"), [None, subject_key(b"1")], 0, id="without-identifier-the-first-even-if-it-has-none"),
         pytest.param(made("leaf", "ca"), [subject_key(b"1"), subject_key(b"2")], 0, id="without-identifier-the-first"),
+        pytest.param(
+            made("leaf", "ca", extension("2.5.29.35", b"\x30\x05\x80")), [subject_key(b"1"), None], 0, id="a-strange-authority-is-none"
+        ),
         pytest.param(
             made("leaf", "ca", extension("2.5.29.35", der.sequence(der.encode(0x82, b"1")))),
             [subject_key(b"1"), subject_key(b"2")],
@@ -123,19 +129,76 @@ def test_what_is_no_certificate_is_a_chain_of_its_own_and_hides_no_other(strange
 
 
 @pytest.mark.parametrize(
-    "strange",
+    ("strange", "is_issuer"),
     [
-        pytest.param(extension("2.5.29.14", b""), id="empty"),
-        pytest.param(extension("2.5.29.14", b"\x04\x09"), id="cut-short"),
-        pytest.param(der.sequence(der.oid("2.5.29.14")), id="no-value"),
-        pytest.param(der.null(), id="no-extension"),
-        pytest.param(extension("2.5.29.14", b"\x24\x80\0\0"), id="in-pieces"),
+        pytest.param(extension("2.5.29.14", b""), False, id="empty"),
+        pytest.param(extension("2.5.29.14", b"\x04\x09"), False, id="cut-short"),
+        pytest.param(extension("2.5.29.14", b"\x24\x80\0\0"), False, id="in-pieces"),
+        pytest.param(der.sequence(der.oid("2.5.29.14")), True, id="no-value"),
+        pytest.param(der.sequence(der.oid("2.5.29.14"), der.null()), True, id="a-value-of-another-type"),
+        pytest.param(der.null(), True, id="no-extension"),
     ],
 )
-def test_a_strange_key_identifier_is_none(strange: bytes) -> None:
+def test_a_strange_key_identifier_is_another_one(strange: bytes, is_issuer: bool) -> None:
+    """Java compares it without looking into it; where there is none at all, the name is enough."""
     leaf, issuer = made("leaf", "ca", authority_key(b"1")), made("ca", "root", strange)
+    assert Pool([issuer]).chain(leaf) == ((leaf, issuer) if is_issuer else (leaf,))
+
+
+PRINTABLE, UTF8, IA5, BMP = 0x13, 0x0C, 0x16, 0x1E
+COMMON_NAME, COUNTRY, EMAIL = "2.5.4.3", "2.5.4.6", "1.2.840.113549.1.9.1"
+
+
+def part(text: bytes, tag: int = UTF8, kind: str = COMMON_NAME) -> bytes:
+    return der.sequence(der.oid(kind), der.encode(tag, text))
+
+
+def name_of(*attributes: bytes) -> bytes:
+    """A name, each of its attributes by itself."""
+    return der.sequence(*map(der.set_of, attributes))
+
+
+CA = name_of(part(b"My CA"))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        pytest.param(CA, name_of(part(b"My CA", PRINTABLE)), True, id="types"),
+        pytest.param(CA, name_of(part(b" MY \x20 ca  ")), True, id="case-and-spaces"),
+        pytest.param(name_of(part("É".encode())), name_of(part(b"\xe9", PRINTABLE)), True, id="letters-beyond-ascii"),
+        pytest.param(name_of(part("ﬁ Å".encode())), name_of(part("FI A\u030a".encode())), True, id="compatible-characters"),
+        pytest.param(name_of(part(b"strasse")), name_of(part("Straße".encode())), True, id="upper-case-of-more-letters"),
+        pytest.param(CA, name_of(part(b"MyCA")), False, id="a-space-less"),
+        pytest.param(CA, name_of(part(b"My\tCA")), False, id="a-tab-is-no-space"),
+        pytest.param(CA, name_of(part(b"My CA", IA5)), False, id="a-type-that-java-does-not-decode"),
+        pytest.param(CA, name_of(part("My CA".encode("utf-16-be"), BMP)), False, id="nor-does-it-this"),
+        pytest.param(CA, name_of(part(b"My CA", kind=COUNTRY)), False, id="another-attribute"),
+        pytest.param(name_of(part(b"a", kind=EMAIL)), name_of(part(b"A", kind=EMAIL)), False, id="an-attribute-without-keyword"),
+        pytest.param(CA, name_of(part(b"My CA"), part(b"x", kind=COUNTRY)), False, id="more"),
+        pytest.param(name_of(part(b"a"), part(b"b")), name_of(part(b"b"), part(b"a")), False, id="another-order"),
+        pytest.param(name_of(part(b"a"), part(b"b")), der.sequence(der.set_of(part(b"a"), part(b"b"))), False, id="together-or-not"),
+        pytest.param(
+            der.sequence(der.set_of(part(b"a"), part(b"b"))),
+            der.sequence(der.set_of(part(b"B"), part(b"A"))),
+            True,
+            id="order-inside-a-part",
+        ),
+        pytest.param(name_of(part(b"\xff")), name_of(part(b"\xfe")), False, id="no-utf-8"),
+        pytest.param(name_of(part("\ufdfa".encode())), name_of(part("\ufdfa ".encode())), False, id="a-character-that-becomes-many"),
+        pytest.param(der.sequence(der.null()), der.sequence(), False, id="no-name"),
+    ],
+)
+def test_names_are_compared_as_java_does(one: bytes, other: bytes, same: bool) -> None:
+    assert (chains.canonical(one) == chains.canonical(other)) is same
+    assert chains.canonical(one) == chains.canonical(bytes(bytearray(one)))
+
+
+def test_an_issuer_is_found_whatever_the_type_of_its_name() -> None:
+    leaf, issuer = made("leaf", "My CA"), made("my  ca", "root")
     assert Pool([issuer]).chain(leaf) == (leaf, issuer)
-    assert Pool([made("ca", "root", subject_key(b"2"))]).chain(leaf) == (leaf,)
+    itself = made("MY CA", "my ca")
+    assert Pool([issuer, itself]).chain(itself) == (itself,)
 
 
 def test_names_are_those_of_issuer_and_subject() -> None:

@@ -9,8 +9,10 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed448
 
-from ansible_collections.mutual.tls.plugins.module_utils.entries import PrivateKeyEntry
-from ansible_collections.mutual.tls.plugins.module_utils.errors import StoreError, UnsupportedStoreError
+from ansible_collections.mutual.tls.plugins.module_utils.entries import Contents, PrivateKeyEntry, Protection, SecretKeyEntry
+from ansible_collections.mutual.tls.plugins.module_utils.errors import PasswordError, StoreError, UnsupportedStoreError
+from ansible_collections.mutual.tls.plugins.module_utils.keystore import Store
+from ansible_collections.mutual.tls.plugins.module_utils.pkcs12 import _Key
 
 from .factory import issue, new_key, shared_key
 
@@ -21,7 +23,20 @@ def test_no_repr_shows_a_key() -> None:
     issued = issue("ec1")
     entry = PrivateKeyEntry("ec1", issued.pkcs8, issued.chain)
     assert "pkcs8" not in repr(entry)
-    assert repr(issued.pkcs8)[2:-1] not in repr(entry)
+    secret = SecretKeyEntry("secret", issued.pkcs8, pkcs8=issued.pkcs8)
+    contents = Contents((entry, secret), Protection(), opaque=(issued.pkcs8,), shadowed=(("ec1", issued.pkcs8),))
+    for each in (entry, secret, contents, Store(contents), _Key(issued.pkcs8, issued.pkcs8, "a password")):
+        assert repr(issued.pkcs8)[2:-1] not in repr(each)
+        assert "a password" not in repr(each)
+
+
+def test_sentences_show_the_beginning_of_an_alias_on_one_line() -> None:
+    alias = "x\x1b[2J" + "y" * 3000
+    for pkcs8, kind in ((None, PasswordError), (b"", StoreError)):
+        with pytest.raises(kind) as refused:
+            PrivateKeyEntry(alias, pkcs8, ()).private_key()
+        assert str(refused.value).isprintable()
+        assert "yyy' " not in str(refused.value)
 
 
 @pytest.mark.parametrize("kind", ["RSA", "EC", "Ed25519"])

@@ -362,7 +362,7 @@ def test_aliases_are_written_in_lower_case() -> None:
 def test_an_alias_has_up_to_65535_bytes(alias: str) -> None:
     [entry] = jks.read(written(TrustedCertEntry(alias, PLATFORM.der)), PASSWORD).entries
     assert entry.alias == alias
-    with pytest.raises(InputError, match=r"^The alias '.{20}\.\.\.' has 65536 bytes, and JKS has place for 65535: shorten it\.$"):
+    with pytest.raises(InputError, match=r"^The alias '.{64}\.\.\.' has 65536 bytes, and JKS has place for 65535: shorten it\.$"):
         written(TrustedCertEntry(alias + "a", PLATFORM.der))
 
 
@@ -425,6 +425,8 @@ def test_secret_keys_and_foreign_parts_are_not_written() -> None:
         written(secret)
     with pytest.raises(UnsupportedStoreError, match="^1 of the store's parts are neither private keys nor trusted certificates, and JKS"):
         jks.write(contents(opaque=(b"\x30\x00",)), PASSWORD, now=0)
+    with pytest.raises(UnsupportedStoreError, match="^1 of the store's parts are neither private keys nor trusted certificates, and JKS"):
+        jks.write(contents(shadowed=(("a", b"\x30\x00"),)), PASSWORD, now=0)
     assert jks.read(written(), PASSWORD).entries == ()
 
 

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.mutual.tls.plugins.module_utils import keystore
-from ansible_collections.mutual.tls.plugins.module_utils.entries import PrivateKeyEntry, TrustedCertEntry
+from ansible_collections.mutual.tls.plugins.module_utils.entries import Contents, PrivateKeyEntry, Protection, TrustedCertEntry
 from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError, PasswordError, StoreError, UnsupportedStoreError
 from ansible_collections.mutual.tls.plugins.module_utils.keystore import Store
 
-from .factory import PASSWORD, cert_bag, issue, pfx
+from .factory import PASSWORD, cert_bag, chain_of, issue, new_key, pfx
 
 pytestmark = pytest.mark.codec
 
@@ -106,6 +106,10 @@ def test_a_jks_store_takes_a_password_in_any_script() -> None:
 # --- kinds -----------------------------------------------------------------------------------------------------------
 
 OTHER = "it is a JCEKS file and only PKCS#12 and JKS are supported; 'keytool -importkeystore -deststoretype PKCS12' converts a keystore"
+PEM = (
+    "it is a PEM file, no keystore: hand its certificates in as trusted.cert_content, or make a keystore of a key and its certificate "
+    "with 'openssl pkcs12 -export'"
+)
 
 
 @pytest.mark.parametrize(
@@ -120,8 +124,8 @@ OTHER = "it is a JCEKS file and only PKCS#12 and JKS are supported; 'keytool -im
         pytest.param(b"\xce\xce\xce\xce\0\0\0\2", "JCEKS", OTHER, id="jceks"),
         pytest.param(b"\0\0\0\2\0\0\0\x14", "BKS (version 2)", OTHER.replace("JCEKS", "BKS (version 2)", 1), id="bks"),
         pytest.param(b"\0\0\0\1\0\0\0\x14", "BKS (version 1)", OTHER.replace("JCEKS", "BKS (version 1)", 1), id="bks-1"),
-        pytest.param(EC1.pem.encode(), "PEM", OTHER.replace("JCEKS", "PEM", 1), id="pem-certificate"),
-        pytest.param(EC1.key_pem, "PEM", OTHER.replace("JCEKS", "PEM", 1), id="pem-key"),
+        pytest.param(EC1.pem.encode(), "PEM", PEM, id="pem-certificate"),
+        pytest.param(EC1.key_pem, "PEM", PEM, id="pem-key"),
     ],
 )
 def test_other_files_are_refused_by_their_kind(tmp_path: Path, data: bytes, kind: str, message: str) -> None:
@@ -150,7 +154,7 @@ def test_a_file_that_is_too_large_is_refused_soon(tmp_path: Path) -> None:
     with pytest.raises(UnsupportedStoreError) as refused:
         keystore.open_store(str(path), PASSWORD)
     assert str(refused.value) == (
-        f"The keystore {path} cannot be read: it has more than {keystore.MAX_BYTES} bytes, so it is no keystore. It was left as it is."
+        f"The keystore {path} cannot be read: it has more than 64 MiB, so it is no keystore. It was left as it is."
     )
     assert time.monotonic() - begun < 2
 
@@ -218,6 +222,45 @@ def test_what_would_not_be_read_back_as_it_is_meant_is_not_written(tmp_path: Pat
     with pytest.raises(StoreError, match=f"^{message}.*so nothing was written$"):
         keystore.write_store(str(path), meant, DATA, PASSWORD)
     assert not path.exists()
+
+
+def test_nothing_is_written_while_it_is_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert keystore.verified(STORE, DATA, PASSWORD).entries == STORE.entries
+    with pytest.raises(StoreError, match=r"^the entry under the alias 'platform' would not be read back"):
+        keystore.verified(STORE.put(TrustedCertEntry("platform", EC2.der)), DATA, PASSWORD)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_chain_that_pkcs12_cannot_keep_is_not_written() -> None:
+    """Two issuers of one name and key, as cross-signed ones are: in a JKS store each key has its own."""
+    key = new_key()
+    entries = []
+    for alias in ("a", "b"):
+        middle = issue("middle", by=issue(f"root of {alias}", ca=True, key_ids=True), key=key, ca=True, key_ids=True)
+        leaf = issue(alias, by=middle, key_ids=True)
+        entries.append(PrivateKeyEntry(alias, leaf.pkcs8, leaf.chain, 1))
+    store = Store(Contents(tuple(entries), Protection(), "jks"))
+    assert keystore.verified(store, keystore.serialize_store(store, PASSWORD), PASSWORD).entries == store.entries
+    with pytest.raises(StoreError) as refused:
+        keystore.verified(store, keystore.serialize_store(store, PASSWORD, store_format="pkcs12"), PASSWORD)
+    assert str(refused.value) == (
+        "the certificate chain under the alias 'b' would not be read back as it is: PKCS#12 finds issuers by name and "
+        "key identifier alone, which lead to other certificates of this store, so nothing was written"
+    )
+
+
+def test_a_chain_may_be_lengthened_by_what_the_store_has_anyway() -> None:
+    """Also by an opaque part, which then is one no more; but none may be lost."""
+    leaf = chain_of("root", "leaf")
+    store = Store.empty().put(PrivateKeyEntry("leaf", leaf.pkcs8, (leaf.der,), 1))
+    root, stray = cert_bag(leaf.above[0]), cert_bag(EC2.der)
+    with_both = Store(replace(store.contents, opaque=(root, stray)))
+    written = keystore.verified(with_both, keystore.serialize_store(with_both, PASSWORD), PASSWORD)
+    assert (written.key_entry("leaf").chain, written.contents.opaque) == (leaf.chain, (stray,))
+    with_root = Store(replace(store.contents, opaque=(root,)))
+    with pytest.raises(StoreError, match=r"^parts of the store that are no entries would not be read back as they are, so nothing was"):
+        keystore.verified(with_both, keystore.serialize_store(with_root, PASSWORD), PASSWORD)
 
 
 # --- protection ------------------------------------------------------------------------------------------------------

@@ -15,8 +15,10 @@ from cryptography.hazmat.primitives.serialization import pkcs12 as other_codec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.mutual.tls.plugins.module_utils import chains, der, pkcs12
+from ansible_collections.mutual.tls.plugins.module_utils import chains, der, pbe, pkcs12
+from ansible_collections.mutual.tls.plugins.module_utils.derivation import Secret
 from ansible_collections.mutual.tls.plugins.module_utils.entries import (
+    Algorithm,
     Contents,
     PrivateKeyEntry,
     Protection,
@@ -346,6 +348,160 @@ def test_a_key_of_another_kind_is_kept() -> None:
     data = pfx(key_bag(b"\x30\x03\x02\x01\x00", "alien", b"1"), _cert(EC1, "alien", b"1"))
     [entry] = pkcs12.read(rewritten(data), PASSWORD).entries
     assert (entry.alias, entry.pkcs8, entry.chain) == ("alien", b"\x30\x03\x02\x01\x00", EC1.chain)
+
+
+# --- keys that are not seen, or not opened ---------------------------------------------------------------------------
+
+SYMMETRIC = der.sequence(der.integer(0), der.sequence(der.oid("2.16.840.1.101.3.4.1")), der.octet_string(b"k" * 16))
+
+
+def secret_bag(*labels: str | bytes | None, password: str = PASSWORD, under: Algorithm = QUICK_ENCRYPTION) -> bytes:
+    """A symmetric key as Java has it."""
+    algorithm, ciphertext = pbe.encrypt(SYMMETRIC, Secret(password), under)
+    return any_secret_bag(der.sequence(algorithm, der.octet_string(ciphertext)), *labels)
+
+
+def any_secret_bag(value: bytes, *labels: str | bytes | None) -> bytes:
+    return bag(SECRET_BAG, der.sequence(der.oid(SHROUDED_KEY_BAG), der.explicit(0, der.octet_string(value))), *labels)
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        pytest.param(key_bag(EC1.pkcs8, "it", b"Time 1", password="its own"), id="locked-key"),
+        pytest.param(secret_bag("it", b"Time 1", password="its own"), id="locked-secret-key"),
+        pytest.param(any_secret_bag(der.sequence(der.oid("1.2.3"), der.octet_string(b"in the clear")), "it"), id="any-secret"),
+        pytest.param(any_secret_bag(EC1.pkcs8, "it"), id="unencrypted-key-in-a-secret"),
+        pytest.param(any_secret_bag(der.octet_string(b"in the clear"), "it"), id="text"),
+        pytest.param(
+            any_secret_bag(der.sequence(der.sequence(der.oid("1.2.3")), der.octet_string(b"in the clear")), "it"), id="unknown-algorithm"
+        ),
+    ],
+)
+def test_what_was_not_encrypted_here_does_not_leave_the_encrypted_safe(kept: bytes) -> None:
+    secret = kept[-60:-30]
+    algorithm, ciphertext = pbe.encrypt(der.sequence(kept), Secret(PASSWORD), QUICK_ENCRYPTION)
+    data = pfx(safes=[encrypted_safe(algorithm, ciphertext), safe(_key(EC2, "ec2", b"Time 2"), _cert(EC2, "ec2", b"Time 2"))])
+    again = rewritten(data)
+    assert secret not in data
+    assert secret not in again
+    assert pkcs12.read(again, PASSWORD).entries == pkcs12.read(data, PASSWORD).entries
+    assert pkcs12.read(again, PASSWORD).opaque == pkcs12.read(data, PASSWORD).opaque
+
+
+def test_secret_keys_are_judged_and_protected_anew_once() -> None:
+    weak, strong = QUICK_ENCRYPTION._replace(iterations=1), QUICK_ENCRYPTION._replace(iterations=3)
+    data = pfx(secret_bag("weak", b"Time 1", under=weak), secret_bag("strong", b"Time 2", under=strong))
+    assert pkcs12.read(data, PASSWORD).protection.keys == Algorithm(strong.name, 1, 3)
+    once = pkcs12.write(pkcs12.read(data, PASSWORD), PASSWORD, Protection(QUICK_MAC, strong, strong), now=0)
+    found = pkcs12.read(once, PASSWORD)
+    assert found.protection.keys == strong
+    assert [entry.pkcs8 for entry in found.entries if isinstance(entry, SecretKeyEntry)] == [SYMMETRIC, SYMMETRIC]
+    again = pkcs12.read(pkcs12.write(found, PASSWORD, Protection(QUICK_MAC, strong, strong), now=0), PASSWORD)
+    assert again.entries == found.entries, "what is protected as it should be stays byte for byte"
+
+
+def test_a_key_that_keeps_its_password_is_remarked() -> None:
+    locked = pkcs12.read(pfx(secret_bag("s", b"Time 1", password="its own")), PASSWORD)
+    assert locked.remarks == (
+        "the secret key under the alias 's' is not opened by the store's password: it keeps the password that it has",
+    )
+    unseen = pkcs12.read(pfx(_key(EC1, "a", b"Time 1"), _key(EC2, "b", None)), PASSWORD)
+    [remark] = unseen.remarks
+    assert remark.startswith("the private key under the alias 'b' has no localKeyId, as only a store's first key may")
+    assert remark.endswith("and Java does not see it: it keeps the password that it has")
+    assert pkcs12.read(pfx(secret_bag("s", b"Time 1")), PASSWORD).remarks == ()
+
+
+@pytest.mark.parametrize("winner", ["key", "secret", "trusted"])
+@pytest.mark.parametrize(
+    "shadowed",
+    [
+        pytest.param(_key(EC1, "A", b"Time 1"), id="key"),
+        pytest.param(_key(EC1, "a", None), id="key-without-id"),
+        pytest.param(secret_bag("a", b"Time 1"), id="secret-key"),
+        pytest.param(key_bag(EC1.pkcs8, "a", b"Time 1", password="another"), id="locked"),
+    ],
+)
+def test_a_key_is_not_lost_because_a_later_entry_has_its_alias(winner: str, shadowed: bytes) -> None:
+    later = {
+        "key": [_key(LEAF, "a", b"Time 3"), _cert(LEAF, "a", b"Time 3")],
+        "secret": [secret_bag("a", b"Time 3")],
+        "trusted": [cert_bag(PLATFORM.der, "a", trusted=True)],
+    }[winner]
+    data = pfx(shadowed, _key(EC2, "other", b"Time 2"), _cert(EC2, "other", b"Time 2"), *later)
+    first = pkcs12.read(data, PASSWORD)
+    assert first.shadowed == (("a", shadowed),)
+    for _time in range(2):
+        data = rewritten(data)
+        found = pkcs12.read(data, PASSWORD)
+        assert found.shadowed == first.shadowed
+        assert [(entry.alias, type(entry)) for entry in found.entries] == [(entry.alias, type(entry)) for entry in first.entries]
+        assert found.opaque == ()
+        assert shadowed[-40:] not in data
+    assert any("of those before it, keys are kept under the password that they have" in remark for remark in first.remarks)
+    rest = tuple(entry for entry in found.entries if entry.alias != "a")
+    alone = pkcs12.read(pkcs12.write(replace(found, entries=rest), PASSWORD, QUICK, now=0), PASSWORD)
+    assert alone.shadowed == ()
+    assert [entry.alias for entry in alone.entries] == ["other"], "an alias that is taken away does not come back as another entry"
+
+
+def test_a_shadowed_key_without_a_name_stays_shadowed() -> None:
+    data = pfx(cert_bag(ROOT, trusted=True), _key(EC1, None, b"Time 1"), cert_bag(MIDDLE, "2", trusted=True))
+    for _time in range(2):
+        found = pkcs12.read(data, PASSWORD)
+        assert {entry.alias: entry.certificate for entry in found.entries if isinstance(entry, TrustedCertEntry)} == {
+            "1": ROOT,
+            "2": MIDDLE,
+        }
+        assert [alias for alias, _bag in found.shadowed] == ["2"]
+        data = rewritten(data)
+
+
+@pytest.mark.parametrize("password", [PASSWORD, "its own"])
+def test_a_secret_key_without_a_name_gets_its_number_for_one(password: str) -> None:
+    """Else it would have another number once the entries before it have names."""
+    data = pfx(cert_bag(ROOT, trusted=True), secret_bag(password=password), cert_bag(MIDDLE, trusted=True))
+    aliases = {"1": TrustedCertEntry, "2": SecretKeyEntry, "3": TrustedCertEntry}
+    assert {entry.alias: type(entry) for entry in pkcs12.read(data, PASSWORD).entries} == aliases
+    assert {entry.alias: type(entry) for entry in pkcs12.read(rewritten(data), PASSWORD).entries} == aliases
+
+
+def test_a_foreign_key_id_is_kept_and_tells_no_date() -> None:
+    data = pfx(_key(EC1, "a", b"\x01\x02"), _cert(EC1, "a", b"\x01\x02"), _key(EC2, "b", b"Time 5"), _cert(EC2, "b", b"Time 5"))
+    for _time in range(2):
+        found = [entry for entry in pkcs12.read(data, PASSWORD).entries if isinstance(entry, PrivateKeyEntry)]
+        assert [(entry.key_id, entry.created, entry.chain) for entry in found] == [(b"\x01\x02", None, EC1.chain), (None, 5, EC2.chain)]
+        data = rewritten(data)
+
+
+def test_of_two_keys_with_one_foreign_id_the_later_gets_another() -> None:
+    data = pfx(_key(EC1, "a", b"1"), _cert(EC1, "a", b"1"), _key(EC2, "b", b"1"), _cert(EC2, "b", b"1"))
+    found = [entry for entry in pkcs12.read(rewritten(data), PASSWORD).entries if isinstance(entry, PrivateKeyEntry)]
+    assert [(entry.key_id, entry.created, entry.chain) for entry in found] == [
+        (b"1", None, EC1.chain),
+        (None, 1_700_000_000_000, EC2.chain),
+    ]
+
+
+def test_a_certificate_of_nobody_that_comes_into_a_chain_is_written_once() -> None:
+    """Java does not find it as the issuer (its name has another encoding, say), so it would be nobody's twice at the next reading."""
+    stranger = cert_bag(ROOT, "kept", attributes=[UNKNOWN])
+    found = pkcs12.read(pfx(_key(EC1, "a", b"1"), _cert(EC1, "a", b"1"), stranger), PASSWORD)
+    for _time in range(3):
+        longer = tuple(replace(entry, chain=(EC1.der, ROOT)) for entry in found.entries if isinstance(entry, PrivateKeyEntry))
+        found = pkcs12.read(pkcs12.write(replace(found, entries=longer), PASSWORD, QUICK, now=0), PASSWORD)
+        assert found.opaque == (stranger,)
+
+
+def test_what_comes_out_of_a_safe_without_a_mac_tells_whether_the_password_is_right() -> None:
+    """One wrong password of 256 leaves a padding that looks right; a right one opens nonsense only if the file has nonsense."""
+    for nonsense in (b"\x30\x05nonsense", b"\x30\x80nonsense", b"\x24\x80nonsense", b""):
+        algorithm, ciphertext = pbe.encrypt(nonsense, Secret(PASSWORD), QUICK_ENCRYPTION)
+        with pytest.raises(PasswordError, match="^the password does not decrypt the encrypted safe$"):
+            pkcs12.read(pfx(safes=[encrypted_safe(algorithm, ciphertext)], password=None), PASSWORD)
+        with pytest.raises(der.DerError):  # the twin: the MAC holds, so the file is damaged
+            pkcs12.read(pfx(safes=[encrypted_safe(algorithm, ciphertext)]), PASSWORD)
 
 
 # --- what is refused -------------------------------------------------------------------------------------------------

@@ -86,10 +86,12 @@ def test_more_iterations_fit_and_are_kept(name: str, part: str, said: str) -> No
 @NAMES
 @PARTS
 @pytest.mark.parametrize("other", ["PBEWithSHA1AndRC2_40", "PBEWithHmacSHA512AndAES_256", "HmacPBESHA512"])
-def test_another_algorithm_is_replaced_however_many_its_iterations(name: str, part: str, said: str, other: str) -> None:
+def test_another_algorithm_is_replaced_with_as_many_iterations(name: str, part: str, said: str, other: str) -> None:
     found = replace(wished(name), **{part: Algorithm(other, 1_000_000)})
     assert misfits(name, found) == [f"its {said} {other} where the profile '{name}' has {getattr(wished(name), part).name}"]
-    assert profiles.to_write(name, found) == wished(name)
+    should = replace(wished(name), **{part: Algorithm(getattr(wished(name), part).name, 1_000_000)})
+    assert profiles.to_write(name, found) == should
+    assert misfits(name, should) == []
 
 
 @NAMES
@@ -99,7 +101,18 @@ def test_several_algorithms_for_one_thing_are_replaced(name: str) -> None:
     mixed = f"{should.name}, PBEWithSHA1AndRC2_40"
     found = replace(wished(name), keys=Algorithm(mixed, 1_000_000))
     assert misfits(name, found) == [f"its keys are under {mixed} where the profile '{name}' has {should.name}"]
-    assert profiles.to_write(name, found) == wished(name)
+    assert profiles.to_write(name, found) == replace(wished(name), keys=Algorithm(should.name, 1_000_000))
+
+
+@NAMES
+def test_of_several_counts_the_fewest_are_judged_and_the_most_are_written(name: str) -> None:
+    should = wished(name).keys
+    assert should is not None
+    few = replace(wished(name), keys=Algorithm(should.name, 1, 1_000_000))
+    assert misfits(name, few) == [f"its keys are under {should.name} with 1 iterations where the profile '{name}' has {should.iterations}"]
+    assert profiles.to_write(name, few) == replace(wished(name), keys=Algorithm(should.name, 1_000_000))
+    enough = replace(wished(name), keys=Algorithm(should.name, should.iterations, 1_000_000))
+    assert misfits(name, enough) == []
 
 
 @NAMES

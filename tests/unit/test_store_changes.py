@@ -9,6 +9,9 @@ import datetime
 from dataclasses import replace
 
 import pytest
+from cryptography.x509 import Name, NameAttribute
+from cryptography.x509.name import _ASN1Type
+from cryptography.x509.oid import NameOID
 
 from ansible_collections.mutual.tls.plugins.module_utils import store_changes, x509
 from ansible_collections.mutual.tls.plugins.module_utils.entries import PrivateKeyEntry, TrustedCertEntry
@@ -137,6 +140,27 @@ def test_a_chain_that_does_not_fit_is_refused_before_anything_is_promised(handed
     with pytest.raises(TrustError) as refused:
         store_changes.plan_changes(StoreWish(replace(WISH, chain=chain)), store_of(identity(old)), NOW)
     assert str(refused.value) == message
+
+
+def test_an_issuer_of_the_right_name_and_another_key_is_refused() -> None:
+    """Java would leave it out of the chain, and each run would install it again."""
+    old = issue("ec1")
+    right, wrong = (issue("ca", ca=True, usages=None, key_ids=True) for _each in range(2))
+    signed = issue("ec1", by=right, key=old.key, key_ids=True)
+    with pytest.raises(TrustError, match=r"^certificate_content holds certificates that are not in the chain of the alias 'ec1'\.$"):
+        store_changes.plan_changes(StoreWish(replace(WISH, chain=(signed.der, wrong.der))), store_of(identity(old)), NOW)
+    assert carried_out(StoreWish(replace(WISH, chain=signed.chain)), store_of(identity(old)))[1] == ["install"]
+
+
+def test_an_issuer_is_found_though_its_name_is_encoded_otherwise() -> None:
+    old, key = issue("ec1"), new_key()
+    texts = (_ASN1Type.PrintableString, _ASN1Type.UTF8String)
+    names = [Name([NameAttribute(NameOID.COMMON_NAME, "My CA", _type=each)]) for each in texts]
+    signer, kept = (issue("", subject=name, key=key, ca=True, usages=None) for name in names)
+    signed = issue("ec1", by=signer, key=old.key)
+    after, done = carried_out(StoreWish(replace(WISH, chain=(kept.der, signed.der))), store_of(identity(old)))
+    assert done == ["install"]
+    assert after.key_entry("ec1").chain == (signed.der, kept.der)
 
 
 def test_trust_comes_and_goes() -> None:

@@ -76,7 +76,11 @@ CA = "CN=The CA"
         ),
         pytest.param({"regenerate": "never", "curve": "secp384r1"}, {}, id="never-regenerate-another-curve"),
         pytest.param({"regenerate": "never", "key_type": "RSA"}, {}, id="never-regenerate-another-type"),
-        pytest.param({"key_size": 4096}, {}, id="key-size-is-none-of-ec"),
+        pytest.param({"key_type": None, "curve": None}, {}, id="any-key"),
+        pytest.param({"key_type": None, "curve": None}, {"key_type": "RSA", "key_size": 4096, "curve": None}, id="any-key-rsa"),
+        pytest.param({"key_type": "RSA", "curve": None}, {"key_type": "RSA", "key_size": 4096, "curve": None}, id="any-size"),
+        pytest.param({"curve": None}, {"curve": "secp384r1"}, id="any-curve"),
+        pytest.param({"key_type": None}, {}, id="the-curve-says-the-type"),
     ],
 )
 def test_nothing_becomes_of_what_is_as_wished(wish: dict, entry: dict) -> None:
@@ -98,9 +102,23 @@ def test_nothing_becomes_of_what_is_as_wished(wish: dict, entry: dict) -> None:
         pytest.param(
             {"generation": 2, "regenerate": "never"}, {}, "replace", "its generation 1 is older than 2", id="generation-beats-never"
         ),
-        pytest.param({"key_type": "RSA"}, {}, "replace", "the key is EC secp256r1 where RSA 2048 is wished", id="type"),
+        pytest.param({"key_type": "RSA"}, {}, "replace", "the key is EC secp256r1 where RSA is wished", id="type"),
         pytest.param({"key_type": "Ed25519"}, {}, "replace", "the key is EC secp256r1 where Ed25519 is wished", id="type-without-size"),
         pytest.param({"curve": "secp384r1"}, {}, "replace", "the key is EC secp256r1 where EC secp384r1 is wished", id="curve"),
+        pytest.param(
+            {"key_type": None, "curve": None, "key_size": 3072},
+            {},
+            "replace",
+            "the key is EC secp256r1 where RSA 3072 is wished",
+            id="the-size-says-the-type",
+        ),
+        pytest.param(
+            {"key_type": None, "curve": None},
+            {"key_matches": None, "key_type": "DSA", "key_size": 2048, "curve": None},
+            "replace",
+            "the key is DSA where RSA or EC or Ed25519 is wished",
+            id="a-type-that-is-not-used",
+        ),
         pytest.param(
             {"key_type": "RSA", "key_size": 3072},
             {"key_type": "RSA", "key_size": 2048, "curve": None},
@@ -257,8 +275,8 @@ def test_a_key_that_is_not_there_is_made() -> None:
         pytest.param(
             {"regenerate": "full_idempotence"},
             {"locked": True, "key_matches": None},
-            "The key under the alias 'ec1' has a password of its own: give it as old_key_password (in JKS also as key_password), "
-            "or set regenerate to 'always' once if the key may be lost.",
+            "The key under the alias 'ec1' has a password of its own, which was not given. To keep it (JKS only): key_password. To bring "
+            "the key under the store's: old_key_password. If the key may be lost: regenerate 'always', once.",
             id="locked-key",
         ),
         pytest.param(
@@ -458,12 +476,21 @@ def test_trusted_certificates(wished: list[TrustWish], purge: bool, there: list[
     assert [(each.alias, each.action, each.reason, each.before, each.after) for each in found] == changes
 
 
-@pytest.mark.parametrize("present", [True, False])
-def test_a_private_key_is_not_replaced_by_a_trusted_certificate(present: bool) -> None:
+@pytest.mark.parametrize(
+    ("present", "message"),
+    [
+        (True, "; a trusted certificate cannot take its place."),
+        (
+            False,
+            ", and 'trusted' removes trusted certificates only. The certificate may be under another alias: see mutual.tls.keystore_info.",
+        ),
+    ],
+)
+def test_a_private_key_is_neither_replaced_nor_removed_as_a_trusted_certificate(present: bool, message: str) -> None:
     wish = StoreWish(None, (TrustWish("ec1", A.der if present else None),))
     with pytest.raises(InputError) as refused:
         trust_changes(wish, [ENTRY])
-    assert str(refused.value) == "The alias 'ec1' is a private key in this store; a trusted certificate cannot take its place."
+    assert str(refused.value) == f"The alias 'ec1' is a private key in this store{message}"
 
 
 @pytest.mark.parametrize("there", [[], [ENTRY]])

@@ -45,8 +45,11 @@ def at(moment: datetime.datetime) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
-def store(*entries: dict[str, Any], path: str = "/opt/keys", store_format: str = "pkcs12", **protection: Any) -> dict[str, Any]:
-    return {"path": path, "present": True, "format": store_format, "protection": {**PROTECTION, **protection}, "entries": list(entries)}
+def store(
+    *entries: dict[str, Any], path: str = "/opt/keys", store_format: str = "pkcs12", mode: str = "0600", **protection: Any
+) -> dict[str, Any]:
+    seen = {"path": path, "present": True, "format": store_format, "mode": mode}
+    return {**seen, "protection": {**PROTECTION, **protection}, "entries": list(entries)}
 
 
 # --- entries ---------------------------------------------------------------------------------------------------------
@@ -246,9 +249,9 @@ def test_each_fault_has_words_for_many(entry: dict[str, Any], changes: dict[str,
             pytest.param({"path": f"/keys.{name}"}, [f"it is a PKCS#12 file {RENAMED}"], id=f"pkcs12-as-{name}")
             for name in ("jks", "JKS", "jceks")
         ),
-        pytest.param({"path": "/keys.jks", "store_format": "jks", "mac": "SHA1"}, [JKS], id="jks"),
+        pytest.param({"path": "/keys.jks", "store_format": "jks", "mac": "SHA1"}, [], id="jks-without-keys"),
         *(
-            pytest.param({"path": f"/keys.{name}", "store_format": "jks"}, [f"it is a JKS file {RENAMED}", JKS], id=f"jks-as-{name}")
+            pytest.param({"path": f"/keys.{name}", "store_format": "jks"}, [f"it is a JKS file {RENAMED}"], id=f"jks-as-{name}")
             for name in ("p12", "pfx", "pkcs12")
         ),
         pytest.param(
@@ -286,6 +289,18 @@ def test_each_fault_has_words_for_many(entry: dict[str, Any], changes: dict[str,
 )
 def test_each_fault_of_a_file_and_what_is_just_none(file: dict[str, Any], expected: list[str]) -> None:
     assert warnings(store(**file), NOW) == expected
+
+
+def test_a_jks_store_with_keys_protects_them_badly() -> None:
+    assert warnings(store(KEY, path="/keys.jks", store_format="jks", mac="SHA1"), NOW) == [JKS]
+
+
+@pytest.mark.parametrize("mode", ["0644", "0604", "0666"])
+def test_keys_that_everybody_may_read_are_told(mode: str) -> None:
+    said = f"it holds keys, and everybody on the host may read it (mode {mode}): set mode to '0600'"
+    assert warnings(store(KEY, mode=mode), NOW) == [said]
+    assert warnings(store(KEY, mode="0640"), NOW) == []
+    assert warnings(store(TRUSTED, mode=mode), NOW) == []
 
 
 def test_what_the_reader_remarked_is_said_too() -> None:

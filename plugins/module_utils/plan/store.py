@@ -34,9 +34,10 @@ class IdentityWish:
     alias: str
     subject: str | None = None
     subject_alt_name: tuple[str, ...] | None = None
-    key_type: str = "RSA"
-    key_size: int = 2048
-    curve: str = "secp256r1"
+    #: What is None is of no interest: any will do in an existing key.
+    key_type: str | None = None
+    key_size: int | None = None
+    curve: str | None = None
     valid_for: datetime.timedelta = datetime.timedelta(days=825)
     renew_before: datetime.timedelta = datetime.timedelta(days=30)
     generation: int = 1
@@ -52,15 +53,15 @@ class IdentityWish:
             alias=options["alias"].lower(),
             subject=options.get("subject"),
             subject_alt_name=tuple(names) if names is not None else None,
-            key_type=options["key_type"],
-            key_size=options["key_size"],
-            curve=options["curve"],
+            key_type=options.get("key_type") or None,
+            key_size=options.get("key_size") or None,
+            curve=options.get("curve") or None,
             valid_for=x509.parse_duration(options["valid_for"], "valid_for"),
             renew_before=x509.parse_duration(options["renew_before"], "renew_before"),
             generation=options["generation"],
             regenerate=options["regenerate"],
             chain=tuple(x509.readable_certificates(options["certificate_content"], "'certificate_content'"))
-            if options.get("certificate_content")
+            if options.get("certificate_content") is not None
             else (),
         )
         if wish.renew_before >= wish.valid_for:
@@ -68,11 +69,31 @@ class IdentityWish:
                 f"'renew_before' ({options['renew_before']}) is not shorter than 'valid_for' ({options['valid_for']}): "
                 "every run would make a new certificate."
             )
+        if wish.generation < 1:
+            raise InputError(f"'generation' is {wish.generation}; the first one is 1.")
         check_alias(wish.alias, "identity.alias")
-        x509.check_key(wish.key_type, key_size=wish.key_size, curve=wish.curve)
+        wish.check_key()
         x509.parse_name(wish.distinguished_name)
         x509.parse_alternative_names(wish.subject_alt_name or ())
         return wish
+
+    def check_key(self) -> None:
+        """Refuse a kind of key that is not made, or that contradicts itself."""
+        for option, owner in (("key_size", "RSA"), ("curve", "EC")):
+            if getattr(self, option) is not None and self.kind_of_key != owner and self.key_type is None:
+                raise InputError("'key_size' is for RSA keys and 'curve' for EC keys: say with 'key_type' which one it is to be.")
+        key_type, key_size, curve = self.new_key
+        x509.check_key(key_type, key_size=key_size, curve=curve)
+
+    @property
+    def kind_of_key(self) -> str | None:
+        """The wished type, which a size or a curve alone says too; None when any will do."""
+        return self.key_type or ("RSA" if self.key_size else "EC" if self.curve else None)
+
+    @property
+    def new_key(self) -> tuple[str, int, str]:
+        """Type, size and curve of a key that is to be made."""
+        return self.kind_of_key or x509.KEY_TYPE, self.key_size or x509.KEY_SIZE, self.curve or x509.CURVE
 
     @property
     def distinguished_name(self) -> str:
@@ -186,8 +207,8 @@ def identity_change(wish: IdentityWish, entry: EntryFacts | None, now: datetime.
         raise InputError(f"The alias '{wish.alias}' is {_KINDS[entry.type]} in this store; an identity needs an alias of its own.")
     if entry.locked and wish.regenerate != "always":
         raise InputError(
-            f"The key under the alias '{wish.alias}' has a password of its own: give it as old_key_password (in JKS also as key_password), "
-            "or set regenerate to 'always' once if the key may be lost."
+            f"The key under the alias '{wish.alias}' has a password of its own, which was not given. To keep it (JKS only): key_password. "
+            "To bring the key under the store's: old_key_password. If the key may be lost: regenerate 'always', once."
         )
     if entry.fault and wish.regenerate not in ("full_idempotence", "always"):
         raise InputError(
@@ -195,6 +216,11 @@ def identity_change(wish: IdentityWish, entry: EntryFacts | None, now: datetime.
             "set regenerate to 'full_idempotence' if its key may be lost."
         )
     for reason in _reasons_to_replace(wish, entry):
+        if wish.chain:
+            raise InputError(
+                f"'certificate_content' is for the present key under the alias '{wish.alias}', but that key would be replaced ({reason}): "
+                "leave one of the two out."
+            )
         return StoreChange(wish.alias, "replace", reason, entry.sha256)
     if wish.chain:
         wished = {x509.sha256(certificate) for certificate in wish.chain}
@@ -222,17 +248,30 @@ def _reasons_to_replace(wish: IdentityWish, entry: EntryFacts) -> Iterator[str]:
         yield f"its generation {entry.generation} is older than {wish.generation}"
     if wish.regenerate == "never":
         return
-    wished, found = _key_words(wish), _key_words(entry)
-    if wished != found:
+    wished = _key_words(wish.kind_of_key, wish.key_size, wish.curve)
+    found = _key_words(entry.key_type, entry.key_size, entry.curve)
+    if not _is_wished_key(wish, entry):
         if wish.regenerate == "fail":
             raise InputError(f"The key under the alias '{wish.alias}' is {found} where {wished} is wished, and regenerate is 'fail'.")
         yield f"the key is {found} where {wished} is wished"
 
 
-def _key_words(key: Any) -> str:
-    if key.key_type == "RSA":
-        return f"RSA {key.key_size}"
-    return f"EC {key.curve}" if key.key_type == "EC" else str(key.key_type)
+def _is_wished_key(wish: IdentityWish, entry: EntryFacts) -> bool:
+    """Whether the key is of the type and size that are wished, as far as somebody wished any."""
+    kind = wish.kind_of_key
+    if kind is None:
+        return entry.key_type in x509.KEY_TYPES
+    if entry.key_type != kind:
+        return False
+    if kind == "RSA":
+        return wish.key_size in (None, entry.key_size)
+    return kind != "EC" or wish.curve in (None, entry.curve)
+
+
+def _key_words(key_type: str | None, key_size: int | None, curve: str | None) -> str:
+    """A kind of key in words."""
+    size = {"RSA": key_size, "EC": curve}.get(key_type or "")
+    return f"{key_type or ' or '.join(x509.KEY_TYPES)}{f' {size}' if size else ''}"
 
 
 def _reasons_to_renew(wish: IdentityWish, entry: EntryFacts, now: datetime.datetime) -> Iterator[str]:
@@ -246,7 +285,8 @@ def _reasons_to_renew(wish: IdentityWish, entry: EntryFacts, now: datetime.datet
     if end <= now:
         yield f"it expired on {entry.not_after}"
     elif end - now < wish.renew_before:
-        yield f"it ends on {entry.not_after}, in {(end - now).days} days, sooner than renew_before ({wish.renew_before.days} days)"
+        least = x509.format_duration(wish.renew_before)
+        yield f"it ends on {entry.not_after}, in {(end - now).days} days, sooner than renew_before ({least})"
     if wish.subject is not None:
         wished = x509.format_name(x509.parse_name(wish.distinguished_name))
         if entry.subject != wished:
@@ -266,6 +306,11 @@ def trust_changes(wish: StoreWish, entries: Sequence[EntryFacts]) -> list[StoreC
         if wish.identity is not None and trusted.alias == wish.identity.alias:
             raise InputError(
                 f"The alias '{trusted.alias}' is wished for the identity and for a trusted certificate; each needs one of its own."
+            )
+        if entry is not None and entry.type != "trusted_cert" and trusted.certificate is None:
+            raise InputError(
+                f"The alias '{trusted.alias}' is {_KINDS[entry.type]} in this store, and 'trusted' removes trusted certificates only. "
+                "The certificate may be under another alias: see mutual.tls.keystore_info."
             )
         if entry is not None and entry.type != "trusted_cert":
             raise InputError(
