@@ -205,11 +205,10 @@ def test_a_second_key_without_an_id_is_no_entry_for_java_and_is_kept(java: Keyto
     path = save(tmp_path / "store.p12", pfx(*first, *second))
     assert ours(path) == javas(java, path) == {"first": (A.sha256,)}
     store = keystore.open_store(str(path), PASSWORD)
-    assert store.contents.remarks == (
-        (
-            "the private key under the alias 'second' has no localKeyId, as only a store's first key may, and Java does not see it: it keeps "
-            "the password that it has"
-        ),
+    [remark] = store.contents.remarks
+    assert remark == (
+        "the private key under the alias 'second' has no localKeyId, as only a store's first key may, and Java does not see it: "
+        "it keeps the password that it has"
     )
     save(path, keystore.serialize_store(store, PASSWORD))
     assert ours(path) == javas(java, path) == {"first": (A.sha256,)}
