@@ -20,11 +20,18 @@ class Profile:
     """What a store is protected with, and for whom."""
 
     name: str
-    protection: Protection
+    mac: Algorithm
+    #: For keys and certificates.
+    cipher: Algorithm
     #: Who opens it: for people, and for the documentation.
     readers: tuple[str, ...]
     #: When to choose it.
     purpose: str
+
+    @property
+    def protection(self) -> Protection:
+        """What a store is written under."""
+        return Protection(self.mac, self.cipher, self.cipher)
 
 
 _AES = Algorithm("PBEWithHmacSHA256AndAES_256", 10_000)
@@ -35,21 +42,24 @@ PROFILES = {
     for profile in (
         Profile(
             "default",
-            Protection(Algorithm("HmacPBESHA256", 10_000), _AES, _AES),
+            Algorithm("HmacPBESHA256", 10_000),
+            _AES,
             ("Java 8u301", "Java 11.0.12", "Java 12 and newer", "OpenSSL 1.1.1 and newer"),
             "What Java 16 and newer writes by itself (sun.security.pkcs12.PKCS12KeyStore).",
         ),
         Profile(
             "java8",
             # As -Dkeystore.pkcs12.legacy, but for certificates: Java wrote them under RC2 with 40 bits, which nobody should.
-            Protection(Algorithm("HmacPBESHA1", 100_000), _3DES, _3DES),
+            Algorithm("HmacPBESHA1", 100_000),
+            _3DES,
             ("Java 8 and newer, in every release", "OpenSSL, not in FIPS mode"),
             "For readers older than those of 'default': its ciphers are weak, its password must not be.",
         ),
         Profile(
             "modern",
             # PBMAC1 (RFC 9879), under the name that Java gives it.
-            Protection(Algorithm("PBEWithHmacSHA256", 10_000), _AES, _AES),
+            Algorithm("PBEWithHmacSHA256", 10_000),
+            _AES,
             ("Java 26 and newer", "OpenSSL 3.4 and newer, also in FIPS mode"),
             "Where the old MAC's key derivation is not allowed. Java up to 25 does not open it.",
         ),
@@ -88,11 +98,7 @@ def to_write(name: str, found: Protection) -> Protection:
 
 def _pairs(name: str, found: Protection) -> Iterator[tuple[str, Algorithm | None, Algorithm]]:
     """What is protected, how it is, and how the profile has it."""
-    wished = PROFILES[name].protection
-    for what, has, should in (
-        ("MAC is", found.mac, wished.mac),
-        ("keys are under", found.keys, wished.keys),
-        ("certificates are under", found.certificates, wished.certificates),
-    ):
-        if should is not None:  # which it never is in a profile
-            yield what, has, should
+    profile = PROFILES[name]
+    yield "MAC is", found.mac, profile.mac
+    yield "keys are under", found.keys, profile.cipher
+    yield "certificates are under", found.certificates, profile.cipher

@@ -8,7 +8,6 @@ from __future__ import annotations
 import copy
 import datetime
 import functools
-import hashlib
 import os
 import pickle
 import random
@@ -196,10 +195,6 @@ def as_ber(data: bytes) -> bytes:
     pieces = b"".join(der.octet_string(octets[start : start + 100]) for start in range(0, len(octets), 100))
     middle = b"\x30\x80" + kind.raw + b"\xa0\x80\x24\x80" + pieces + b"\0\0" * 3
     return b"\x30\x80" + parts[0].raw + middle + b"".join(each.raw for each in parts[2:]) + b"\0\0"
-
-
-def sealed_jks(body: bytes) -> bytes:
-    return body + hashlib.sha1(PASSWORD.encode("utf-16-be") + b"Mighty Aphrodite" + body).digest()
 
 
 @functools.cache

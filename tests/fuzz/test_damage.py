@@ -13,8 +13,9 @@ from ansible_collections.mutual.tls.plugins.module_utils import der, jks, keysto
 from ansible_collections.mutual.tls.plugins.module_utils.derivation import Secret
 from ansible_collections.mutual.tls.plugins.module_utils.entries import Algorithm, Contents, Protection, TrustedCertEntry
 
+from ..unit import jks_by_hand
 from ..unit.factory import DATA, PASSWORD, cert_bag, content, issue, pfx
-from .cases import CASES, LEAF, MEGABYTES, bags, chance, damaged, opened, peak, restructured, sealed_again, sealed_jks, small_stores, whole
+from .cases import CASES, LEAF, MEGABYTES, bags, chance, damaged, opened, peak, restructured, sealed_again, small_stores, whole
 
 #: Newer versions of the package warn of serial numbers and curves that they will refuse.
 pytestmark = [
@@ -103,7 +104,7 @@ def test_whatever_a_mac_is_made_of_only_a_clear_error_comes_of_it() -> None:
 def test_a_jks_file_sealed_again_is_damaged_no_more_than_that() -> None:
     body = small_stores()["jks"][:-20]
     for number in range(CASES):
-        opened(sealed_jks(body[:8] + damaged(chance("jks", number), body[8:])))
+        opened(jks_by_hand.sealed(body[:8] + damaged(chance("jks", number), body[8:])))
 
 
 def test_certificates_of_every_shape_are_described_or_said_to_be_unreadable() -> None:
@@ -133,4 +134,4 @@ def test_large_stores_are_damaged_at_random(kind: str) -> None:
     data = large_stores()[kind]
     for number in range(CASES // 100):
         hurt = damaged(chance(f"large {kind}", number), data)
-        opened(sealed_jks(hurt[:-20]) if kind == "jks" else hurt)
+        opened(jks_by_hand.sealed(hurt[:-20]) if kind == "jks" else hurt)

@@ -12,12 +12,16 @@ from collections.abc import Callable
 
 import pytest
 
-from ansible_collections.mutual.tls.plugins.module_utils import chains, der, derivation, pbe, pkcs12
+from ansible_collections.mutual.tls.plugins.module_utils import chains, der, derivation, pbe
 from ansible_collections.mutual.tls.plugins.module_utils.entries import MAX_CERTIFICATE_BYTES
 from ansible_collections.mutual.tls.plugins.module_utils.keystore import MAX_BYTES
+from ansible_collections.mutual.tls.plugins.module_utils.pkcs12 import bags, reader
 
 from ..unit.factory import CRL_BAG, DATA, SECRET_BAG, SHROUDED_KEY_BAG, bag, cert_bag, content, encrypted_safe, key_bag, pfx
-from .cases import LEAF, MEGABYTES, OTHER, SECONDS, measured, sealed_jks
+from ..unit.jks_by_hand import key as jks_key
+from ..unit.jks_by_hand import made as jks
+from ..unit.jks_by_hand import trusted as jks_trusted
+from .cases import LEAF, MEGABYTES, OTHER, SECONDS, measured
 
 MIB = 1024 * 1024
 LARGE = 60 * MIB
@@ -85,19 +89,6 @@ def trusted(data: bytes, alias: str = "it") -> bytes:
 X = named(b"x")
 
 
-def jks(*entries: bytes, count: int | None = None) -> bytes:
-    return sealed_jks(b"\xfe\xed\xfe\xed\0\0\0\2" + (len(entries) if count is None else count).to_bytes(4, "big") + b"".join(entries))
-
-
-def jks_trusted(alias: bytes, data: bytes = OTHER.der) -> bytes:
-    head = b"\0\0\0\2" + len(alias).to_bytes(2, "big") + alias + bytes(8)
-    return head + b"\0\5X.509" + len(data).to_bytes(4, "big") + data
-
-
-def jks_key(blob: bytes) -> bytes:
-    return b"\0\0\0\1\0\1a" + bytes(8) + len(blob).to_bytes(4, "big") + blob + bytes(4)
-
-
 BER = b"\x30\x80\x02\x01\x03"
 ATTRIBUTE = der.sequence(der.oid("1.2.3"), der.encode(der.SET))
 CRL = bag(CRL_BAG, der.sequence())
@@ -127,7 +118,7 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "millions-of-tiny-bags": (lambda: pfx(*[der.sequence(der.null())] * 1_000_000, password=None), "a bag should have"),
     "millions-of-attributes-of-a-bag": (
         lambda: pfx(der.sequence(der.oid(CRL_BAG), der.explicit(0, b"\x30\0"), der.encode(der.SET, ATTRIBUTE * 3_000_000)), password=None),
-        f"a bag has more than {pkcs12.MAX_ATTRIBUTES_OF_BAG} attributes",
+        f"a bag has more than {bags.MAX_ATTRIBUTES_OF_BAG} attributes",
     ),
     "rc2-of-many-megabytes": (lambda: unsealed(der.sequence(encrypted_safe(pbes(RC2_40, 1), bytes(LARGE)))), "encrypted with RC2"),
     "many-times-as-much-rc2-as-is-allowed": (
@@ -159,13 +150,19 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
                 for each in range(1, 90)
             ),
         ),
-        f"chains of all keys have more than {pkcs12.MAX_CHAIN_BYTES} bytes",
+        f"chains of all keys have more than {reader.MAX_CHAIN_BYTES} bytes",
     ),
     "jks-of-two-thousand-million-entries": (lambda: jks(count=1 << 31), SHORT),
-    "jks-key-of-megabytes": (lambda: jks(jks_key(bytes(LARGE))), "no private key is so large"),
-    "jks-certificate-of-megabytes": (lambda: jks(jks_trusted(b"a", b"\x30" * LARGE)), f"up to {MAX_CERTIFICATE_BYTES} are accepted"),
+    "jks-key-of-megabytes": (lambda: jks(jks_key("a", bytes(LARGE))), "no private key is so large"),
+    "jks-certificate-of-megabytes": (
+        lambda: jks(jks_trusted(b"a", b"\x30" * LARGE)),
+        f"up to {MAX_CERTIFICATE_BYTES} are accepted",
+    ),
     "jks-alias-of-64-kilobytes": (lambda: jks(jks_trusted(b"a" * 65_535, b"no certificate")), "is none: it is no DER"),
-    "jks-alias-of-several-lines": (lambda: jks(jks_trusted(b"a\n\x1b[31mb", b"no certificate")), r"'a\u000a\u001b[31mb'"),
+    "jks-alias-of-several-lines": (
+        lambda: jks(jks_trusted(b"a\n\x1b[31mb", b"no certificate")),
+        r"'a\u000a\u001b[31mb'",
+    ),
     "jks-alias-of-other-lines": (lambda: pfx(shrouded(der.sequence(der.oid("1.2.3")), alias="a\nb")), r"'a\u000ab'"),
 }
 
@@ -205,8 +202,8 @@ WITHIN: dict[str, tuple[Callable[[], bytes], int | str, float]] = {
         "does not decrypt the encrypted safe",
         15,
     ),
-    "as-many-bags-as-are-allowed": (lambda: pfx(*[CRL] * pkcs12.MAX_BAGS), 0, 10),
-    "more-bags-than-are-allowed": (lambda: pfx(*[CRL] * (pkcs12.MAX_BAGS + 1)), f"more than {pkcs12.MAX_BAGS} bags", 10),
+    "as-many-bags-as-are-allowed": (lambda: pfx(*[CRL] * reader.MAX_BAGS), 0, 10),
+    "more-bags-than-are-allowed": (lambda: pfx(*[CRL] * (reader.MAX_BAGS + 1)), f"more than {reader.MAX_BAGS} bags", 10),
     "many-certificates-of-one-name": (
         lambda: pfx(
             key_bag(LEAF.pkcs8, "k", b"1"),
@@ -233,7 +230,11 @@ WITHIN: dict[str, tuple[Callable[[], bytes], int | str, float]] = {
         2,
     ),
     "something-to-remark-of-every-entry": (lambda: pfx(*(trusted(OTHER.der, f"A{each % 15_000}") for each in range(30_000))), 15_000, 20),
-    "aliases-of-64-kilobytes": (lambda: jks(*(jks_trusted(b"%05d" % each + b"A" * 65_530, b"0") for each in range(500))), 500, 5),
+    "aliases-of-64-kilobytes": (
+        lambda: jks(*(jks_trusted(b"%05d" % each + b"A" * 65_530, b"0") for each in range(500))),
+        500,
+        5,
+    ),
     "a-serial-number-of-a-megabyte": (
         lambda: pfx(trusted(certificate(X, X, serial=der.encode(der.INTEGER, b"\1" * (MAX_CERTIFICATE_BYTES - 1000))))),
         1,

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ed448
 from ansible_collections.mutual.tls.plugins.module_utils.entries import Contents, PrivateKeyEntry, Protection, SecretKeyEntry
 from ansible_collections.mutual.tls.plugins.module_utils.errors import PasswordError, StoreError, UnsupportedStoreError
 from ansible_collections.mutual.tls.plugins.module_utils.keystore import Store
-from ansible_collections.mutual.tls.plugins.module_utils.pkcs12 import _Key
+from ansible_collections.mutual.tls.plugins.module_utils.pkcs12.reader import _Key
 
 from .factory import issue, new_key, shared_key
 

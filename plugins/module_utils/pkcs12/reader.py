@@ -1,27 +1,17 @@
 # Copyright: (c) 2026, mutual.tls contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""PKCS#12 (RFC 7292) as Java's keystore reads and writes it: bytes to entries and back.
-
-What Java adds to the RFC, each judged by keytool in the interop tests:
-
-* an alias is the friendlyName in lower case; entries without one are numbered; of two with one alias the later is the entry;
-* a key and its leaf share a localKeyId, ``Time <milliseconds>``, from which the entry's date comes; else they share the alias;
-* a certificate is a trusted entry if and only if it carries the trusted-key-usage attribute;
-* a key's chain is rebuilt from all certificates in the file, whatever their order.
-"""
+"""PKCS#12: bytes to entries, as Java's keystore reads them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
 
 from ansible_collections.mutual.tls.plugins.module_utils import ber, der, derivation, mac, pbe
 from ansible_collections.mutual.tls.plugins.module_utils.chains import Pool
 from ansible_collections.mutual.tls.plugins.module_utils.derivation import Secret
 from ansible_collections.mutual.tls.plugins.module_utils.entries import (
-    MAX_CERTIFICATE_BYTES,
     Algorithm,
     Contents,
     Entry,
@@ -34,28 +24,14 @@ from ansible_collections.mutual.tls.plugins.module_utils.entries import (
     told,
 )
 from ansible_collections.mutual.tls.plugins.module_utils.errors import PasswordError, UnsupportedStoreError
+from ansible_collections.mutual.tls.plugins.module_utils.pkcs12 import bags
+from ansible_collections.mutual.tls.plugins.module_utils.pkcs12.bags import Bag
 
 #: More bags than any store has; a file of many megabytes could hold millions of small ones.
 MAX_BAGS = 100_000
-#: Java and Windows write up to five for a bag, none of them long.
-MAX_ATTRIBUTES_OF_BAG = 100
 MAX_ATTRIBUTES = 500_000
-MAX_NAME_BYTES = 0xFFFF
 #: All chains together. Keys may share certificates, so a small file could have chains of many gigabytes.
 MAX_CHAIN_BYTES = 64 * 1024 * 1024
-
-_DATA = "1.2.840.113549.1.7.1"
-_ENCRYPTED_DATA = "1.2.840.113549.1.7.6"
-_KEY_BAG = "1.2.840.113549.1.12.10.1.1"
-_SHROUDED_KEY_BAG = "1.2.840.113549.1.12.10.1.2"
-_CERT_BAG = "1.2.840.113549.1.12.10.1.3"
-_SECRET_BAG = "1.2.840.113549.1.12.10.1.5"  # noqa: S105  (no password, a type of bag)
-_X509_CERTIFICATE = "1.2.840.113549.1.9.22.1"
-_FRIENDLY_NAME = "1.2.840.113549.1.9.20"
-_LOCAL_KEY_ID = "1.2.840.113549.1.9.21"
-#: Oracle's trusted-key-usage (sun.security.pkcs12.PKCS12KeyStore): a SET OF extended key usages.
-_TRUSTED_KEY_USAGE = "2.16.840.1.113894.746875.1.1"
-_ANY_EXTENDED_KEY_USAGE = "2.5.29.37.0"
 #: What Java takes for the localKeyId of a store's only key, and of the certificate that begins a safe after it, if they have none.
 _ONLY_KEY_ID = b"01"
 #: The end of the year 9999 in milliseconds since the epoch: no date here is later.
@@ -72,22 +48,6 @@ class _Key:
     password: str | None = field(default=None, repr=False)
     #: What it was encrypted with, if it was opened.
     algorithm: Algorithm | None = None
-
-
-@dataclass
-class _Bag:
-    """One SafeBag: what it holds, and its attributes sorted into those that mean something and the rest."""
-
-    kind: str
-    value: der.Element
-    whole: der.Element
-    friendly_name: str | None = None
-    local_key_id: bytes | None = None
-    alias: str = ""
-    trusted: bool = False
-    attributes: list[bytes] = field(default_factory=list)
-    #: How many attributes it has, with a meaning or without.
-    width: int = 0
 
 
 def is_pkcs12(data: bytes) -> bool:
@@ -127,14 +87,14 @@ class _Reader:
         self.secret = secret
         self.key_passwords = {alias.lower(): password for alias, password in key_passwords.items()}
         self.is_ber = is_ber
-        self.bags = 0
+        self.bag_count = 0
         self.attributes = 0
         self.values = ber.budget()
         self.keys = 0
-        self.certificates: list[tuple[_Bag, bytes]] = []
+        self.certificates: list[tuple[Bag, bytes]] = []
         self.leaves: dict[tuple[bytes | None, str | None], bytes] = {}
         self.labels: dict[bytes, tuple[bytes, ...]] = {}
-        self.found: list[tuple[_Bag, _Key | bytes]] = []  # keys and trusted certificates, in the file's order
+        self.found: list[tuple[Bag, _Key | bytes]] = []  # keys and trusted certificates, in the file's order
         self.opaque: list[bytes] = []
         self.shadowed: list[tuple[str, bytes]] = []
         self.remarks: list[str] = []
@@ -177,18 +137,18 @@ class _Reader:
         return der.elements(ber.to_der(wrapper.content, values=self.values), what) if self.is_ber else wrapper.values(what)
 
     def _read_content_info(self, content_info: der.Element, *, is_sealed: bool) -> None:
-        kind, content = _content_info(content_info, "a part of the authenticated safe")
-        if kind == _DATA:
+        kind, content = bags.parse_content_info(content_info, "a part of the authenticated safe")
+        if kind == bags.DATA:
             safe = der.only(self._values(content.expect(der.OCTET_STRING, "a safe"), "a safe"), "a safe").expect(der.SEQUENCE, "a safe")
-        elif kind == _ENCRYPTED_DATA:
+        elif kind == bags.ENCRYPTED_DATA:
             safe = self._decrypt_safe(content, is_sealed=is_sealed)
         else:
             raise UnsupportedStoreError(f"a part of the store has the content type {kind}, which is not supported")
         for position, element in enumerate(safe.values("a safe")):
-            self.bags += 1
-            if self.bags > MAX_BAGS:
+            self.bag_count += 1
+            if self.bag_count > MAX_BAGS:
                 raise UnsupportedStoreError(f"the store has more than {MAX_BAGS} bags")
-            bag = _bag(element)
+            bag = bags.parse(element)
             self.attributes += bag.width
             if self.attributes > MAX_ATTRIBUTES:
                 raise UnsupportedStoreError(f"the store has more than {MAX_ATTRIBUTES} attributes")
@@ -198,7 +158,7 @@ class _Reader:
         """The safe in EncryptedData (RFC 5652 section 8)."""
         _version, info = der.parts(content, "the encrypted data", 2, 2)
         kind, algorithm, ciphertext = der.parts(info, "the encrypted content", 3, 3)
-        if der.oid_value(kind, "the encrypted content's type") != _DATA or ciphertext.tag not in (0x80, der.CONTEXT_0):
+        if der.oid_value(kind, "the encrypted content's type") != bags.DATA or ciphertext.tag not in (0x80, der.CONTEXT_0):
             raise UnsupportedStoreError("the encrypted data is of a kind that is not supported")
         octets = ciphertext.content
         if ciphertext.tag == der.CONTEXT_0:  # in pieces, as BER has it
@@ -216,8 +176,8 @@ class _Reader:
         self.proven = True
         return safe
 
-    def _read_bag(self, bag: _Bag, first: bool) -> None:
-        if bag.kind == _SHROUDED_KEY_BAG:
+    def _read_bag(self, bag: Bag, first: bool) -> None:
+        if bag.kind == bags.SHROUDED_KEY_BAG:
             self.keys += 1
             if bag.local_key_id is None and self.keys > 1:
                 self._keep_unseen(bag, "has no localKeyId, as only a store's first key may", ": it keeps the password that it has")
@@ -226,7 +186,7 @@ class _Reader:
                 bag.local_key_id = _ONLY_KEY_ID
             self._name(bag)
             self.found.append((bag, self._key(bag)))
-        elif bag.kind == _CERT_BAG and (certificate := _x509_certificate(bag)) is not None:
+        elif bag.kind == bags.CERT_BAG and (certificate := bags.x509_certificate(bag)) is not None:
             if bag.local_key_id is None and first and self.keys == 1:
                 bag.local_key_id = _ONLY_KEY_ID
             self.certificates.append((bag, certificate))
@@ -235,28 +195,28 @@ class _Reader:
             else:
                 self._name(bag)
                 self.found.append((bag, certificate))
-        elif bag.kind == _SECRET_BAG and (wrapped := _secret_key(bag)) is not None:
+        elif bag.kind == bags.SECRET_BAG and (wrapped := bags.secret_key(bag)) is not None:
             self._name(bag)
             self.found.append((bag, self._secret(wrapped)))
-        elif bag.kind == _KEY_BAG:
+        elif bag.kind == bags.KEY_BAG:
             self._keep_unseen(bag, "is not encrypted")
         else:
             self.opaque.append(bag.whole.raw)
 
-    def _keep_unseen(self, key: _Bag, why: str, consequence: str = "") -> None:
+    def _keep_unseen(self, key: Bag, why: str, consequence: str = "") -> None:
         """Keep a key that Java leaves out, and leave it out too: given a localKeyId, say, it would be there all at once."""
         self.opaque.append(key.whole.raw)
         name = f" under the alias {shown(key.friendly_name)}" if key.friendly_name else ""
         self.remarks.append(f"the private key{name} {why}, and Java does not see it{consequence}")
 
-    def _name(self, bag: _Bag) -> None:
+    def _name(self, bag: Bag) -> None:
         """Give the entry its alias."""
         self.unnamed += bag.friendly_name is None
         bag.alias = (bag.friendly_name if bag.friendly_name is not None else str(self.unnamed)).lower()
         if bag.friendly_name is not None and bag.friendly_name != bag.alias:
             self.remarks.append(f"the alias {shown(bag.friendly_name)} is not in lower case: Java finds the entry as {shown(bag.alias)}")
 
-    def _label(self, bag: _Bag, certificate: bytes) -> None:
+    def _label(self, bag: Bag, certificate: bytes) -> None:
         """Note what a key could find its certificate by. Of several the first counts that has both, else the last."""
         alias = bag.friendly_name.lower() if bag.friendly_name is not None else None
         if bag.local_key_id is not None:
@@ -266,7 +226,7 @@ class _Reader:
         if alias is not None:
             self.leaves[None, alias] = certificate
 
-    def _key(self, bag: _Bag) -> _Key:
+    def _key(self, bag: Bag) -> _Key:
         """The key in a bag; one that has a password of its own stays as it is."""
         algorithm, ciphertext = der.parts(bag.value, "an encrypted key", 2, 2)
         octets = ciphertext.expect(der.OCTET_STRING, "an encrypted key").content
@@ -312,7 +272,7 @@ class _Reader:
             created = _created(bag.local_key_id)
             if content.algorithm is not None:
                 self.key_algorithms.append(content.algorithm)
-            if bag.kind == _SECRET_BAG:
+            if bag.kind == bags.SECRET_BAG:
                 found.append(SecretKeyEntry(bag.alias, bag.whole.raw, created, content.pkcs8))
                 if content.pkcs8 is None:
                     self.remarks.append(
@@ -333,13 +293,13 @@ class _Reader:
             if not bag.trusted and certificate not in used:
                 self.opaque.append(bag.whole.raw)
             elif not bag.trusted:
-                names = [] if bag.friendly_name is None else [_attribute(_FRIENDLY_NAME, der.bmp_string(bag.friendly_name))]
+                names = [] if bag.friendly_name is None else [bags.encode_attribute(bags.FRIENDLY_NAME, der.bmp_string(bag.friendly_name))]
                 self.labels.setdefault(certificate, (*names, *bag.attributes))
         return in_order(found)
 
-    def _seen(self) -> Iterable[tuple[_Bag, _Key | bytes]]:
+    def _seen(self) -> Iterable[tuple[Bag, _Key | bytes]]:
         """Of each alias the last entry. A key before it is put aside: it may be the only copy of it that there is."""
-        last: dict[str, tuple[_Bag, _Key | bytes]] = {}
+        last: dict[str, tuple[Bag, _Key | bytes]] = {}
         for bag, content in self.found:
             if bag.alias in last:
                 before, shadowed = last[bag.alias]
@@ -348,11 +308,11 @@ class _Reader:
                     "kept under the password that they have, certificates are lost at the next change"
                 )
                 if not isinstance(shadowed, bytes):
-                    self.shadowed.append((before.alias, _named(before)))
+                    self.shadowed.append((before.alias, bags.named(before)))
             last[bag.alias] = bag, content
         return last.values()
 
-    def _leaf(self, key: _Bag) -> bytes | None:
+    def _leaf(self, key: Bag) -> bytes | None:
         """The certificate with the key's localKeyId, rather one that has its alias too; else the one with its alias."""
         for label in ((key.local_key_id, key.alias), (key.local_key_id, None), (None, key.alias)):
             if label in self.leaves:
@@ -360,225 +320,11 @@ class _Reader:
         return None
 
 
-def write(contents: Contents, password: str, protection: Protection, *, now: int) -> bytes:
-    """A store with *contents* under *protection*, which names an algorithm for everything.
-
-    Keys come first. *now* is the date, in milliseconds since the epoch, of keys that have none.
-    """
-    return _Writer(contents, Secret(password), protection).write(now)
-
-
-class _Writer:
-    """Makes bags of entries, then a store of the bags."""
-
-    def __init__(self, contents: Contents, secret: Secret, protection: Protection) -> None:
-        if protection.mac is None or protection.keys is None or protection.certificates is None:
-            raise ValueError("a store is written with a MAC, and with keys and certificates encrypted")
-        self.contents = contents
-        self.secret = secret
-        self.mac, self.key_algorithm, self.certificate_algorithm = protection.mac, protection.keys, protection.certificates
-        self.key_ids: set[bytes] = set()
-        self.shadowed: dict[str, list[bytes]] = {}
-        for alias, bag in contents.shadowed:
-            self.shadowed.setdefault(alias, []).append(bag)
-        #: Certificates that need no other bag. What was kept as nobody's may be in a chain by now.
-        self.written = {each for each in map(_certificate_of, contents.opaque) if each is not None}
-
-    def write(self, now: int) -> bytes:
-        keys: list[bytes] = []
-        others: list[bytes] = []
-        is_ours = True
-        for entry in in_order(self.contents.entries):
-            shadowed = self.shadowed.get(entry.alias, [])  # before it, as Java takes the last
-            is_ours = is_ours and not shadowed and (isinstance(entry, TrustedCertEntry) or entry.pkcs8 is not None)
-            if isinstance(entry, PrivateKeyEntry):
-                labels = self._labels(entry, now)
-                keys += [*shadowed, self._key_bag(entry, labels)]
-                others.extend(self._chain_bags(entry, labels))
-                continue
-            keys[:0] = shadowed  # a key without a localKeyId must be the first one
-            if isinstance(entry, SecretKeyEntry):
-                keys.append(self._secret_bag(entry))
-            else:
-                others.append(_trusted_bag(entry))
-        others.extend(self.contents.opaque)
-        if not is_ours:  # in the clear goes only what was encrypted here; all keys or none, as their order has a meaning
-            keys, others = [], keys + others
-        parts = [_content(_DATA, der.octet_string(der.sequence(*keys)))] if keys else []
-        if others:
-            parts.append(self._encrypted(der.sequence(*others)))
-        sealed = der.sequence(*parts)
-        return der.sequence(der.integer(3), _content(_DATA, der.octet_string(sealed)), mac.make(sealed, self.secret, self.mac))
-
-    def _labels(self, entry: PrivateKeyEntry, now: int) -> list[bytes]:
-        """What a key and its certificate are found by."""
-        created = entry.created if entry.created is not None else now
-        key_id = _time(created) if entry.key_id is None or entry.key_id in self.key_ids else entry.key_id
-        while key_id in self.key_ids:  # two keys of one millisecond would share a localKeyId, and so each other's certificate
-            created += 1
-            key_id = _time(created)
-        self.key_ids.add(key_id)
-        return [_attribute(_FRIENDLY_NAME, der.bmp_string(entry.alias)), _attribute(_LOCAL_KEY_ID, der.octet_string(key_id))]
-
-    def _key_bag(self, entry: PrivateKeyEntry, labels: list[bytes]) -> bytes:
-        shrouded = entry.locked if entry.pkcs8 is None else self._shrouded(entry.pkcs8)
-        if shrouded is None:
-            raise ValueError(f"the entry {shown(entry.alias)} has no key")
-        return _encode_bag(_SHROUDED_KEY_BAG, shrouded, [*labels, *entry.attributes])
-
-    def _chain_bags(self, entry: PrivateKeyEntry, labels: list[bytes]) -> Iterator[bytes]:
-        for position, certificate in enumerate(entry.chain):
-            kept = self.contents.labels.get(certificate, ())
-            if position == 0:
-                yield _certificate_bag(certificate, [*labels, *(each for each in kept if not _is(each, _FRIENDLY_NAME))])
-            elif certificate not in self.written:
-                yield _certificate_bag(certificate, kept)
-            self.written.add(certificate)
-
-    def _secret_bag(self, entry: SecretKeyEntry) -> bytes:
-        """The bag as it was, unless its key is under another password or algorithm, or its alias is only its number."""
-        bag = _bag(der.single(entry.bag, der.SEQUENCE, "a bag"))
-        wrapped = _secret_key(bag)
-        bag.alias = entry.alias
-        if entry.pkcs8 is None or wrapped is None:
-            return _named(bag)
-        algorithm, ciphertext = der.parts(wrapped, "a secret key", 2, 2)
-        try:
-            plain, used = pbe.decrypt(algorithm, ciphertext.content, self.secret, "a secret key")
-        except PasswordError:
-            plain, used = b"", self.key_algorithm
-        if plain == entry.pkcs8 and used == self.key_algorithm:
-            return _named(bag)
-        kind = der.parts(bag.value, "a secret bag", 2, 2)[0].raw
-        return _named(bag, der.sequence(kind, der.explicit(0, der.octet_string(self._shrouded(entry.pkcs8)))))
-
-    def _shrouded(self, pkcs8: bytes) -> bytes:
-        """EncryptedPrivateKeyInfo (RFC 5958 section 3)."""
-        algorithm, ciphertext = pbe.encrypt(pkcs8, self.secret, self.key_algorithm)
-        return der.sequence(algorithm, der.octet_string(ciphertext))
-
-    def _encrypted(self, safe: bytes) -> bytes:
-        algorithm, ciphertext = pbe.encrypt(safe, self.secret, self.certificate_algorithm)
-        info = der.sequence(der.oid(_DATA), algorithm, der.encode(0x80, ciphertext))
-        return _content(_ENCRYPTED_DATA, der.sequence(der.integer(0), info))
-
-
-def _trusted_bag(entry: TrustedCertEntry) -> bytes:
-    name = _attribute(_FRIENDLY_NAME, der.bmp_string(entry.alias))
-    usage = [] if any(_is(each, _TRUSTED_KEY_USAGE) for each in entry.attributes) else [_TRUSTED_FOR_ALL]
-    return _certificate_bag(entry.certificate, [name, *usage, *entry.attributes])
-
-
-def _named(bag: _Bag, value: bytes | None = None) -> bytes:
-    """The bag as it was read, with another value if there is one, and with its alias: a number changes with what is before it."""
-    if value is None and bag.friendly_name is not None:
-        return bag.whole.raw
-    kind, wrapper, *rest = der.parts(bag.whole, "a bag", 2, 3)
-    attributes = [each.raw for whole in rest for each in whole.values("a bag's attributes")]
-    if bag.friendly_name is None:
-        attributes.append(_attribute(_FRIENDLY_NAME, der.bmp_string(bag.alias)))
-    return der.sequence(kind.raw, wrapper.raw if value is None else der.explicit(0, value), der.set_of(*attributes))
-
-
-def _certificate_of(opaque: bytes) -> bytes | None:
-    """The X.509 certificate in a bag, if it holds one."""
-    bag = _bag(der.single(opaque, der.SEQUENCE, "a bag"))
-    return _x509_certificate(bag) if bag.kind == _CERT_BAG else None
-
-
-def _content(kind: str, content: bytes) -> bytes:
-    return der.sequence(der.oid(kind), der.explicit(0, content))
-
-
-def _attribute(kind: str, value: bytes) -> bytes:
-    return der.sequence(der.oid(kind), der.set_of(value))
-
-
-_TRUSTED_FOR_ALL = _attribute(_TRUSTED_KEY_USAGE, der.oid(_ANY_EXTENDED_KEY_USAGE))
-
-
-def _is(attribute: bytes, kind: str) -> bool:
-    return der.parts(attribute, "an attribute", 2, 2)[0].raw == der.oid(kind)
-
-
-def _certificate_bag(certificate: bytes, attributes: Sequence[bytes]) -> bytes:
-    value = der.sequence(der.oid(_X509_CERTIFICATE), der.explicit(0, der.octet_string(certificate)))
-    return _encode_bag(_CERT_BAG, value, attributes)
-
-
-def _encode_bag(kind: str, value: bytes, attributes: Sequence[bytes]) -> bytes:
-    parts = [der.oid(kind), der.explicit(0, value)]
-    if attributes:
-        parts.append(der.set_of(*attributes))
-    return der.sequence(*parts)
-
-
-def _content_info(element: der.Element, what: str) -> tuple[str, der.Element]:
-    kind, wrapper = der.parts(element, what, 2, 2)
-    return der.oid_value(kind, what), _unwrap(wrapper, what)
-
-
-def _unwrap(wrapper: der.Element, what: str) -> der.Element:
-    """The value inside [0] EXPLICIT."""
-    return der.only(wrapper.expect(der.CONTEXT_0, what).values(what), what)
-
-
 def _data_content(element: der.Element, what: str) -> der.Element:
-    kind, content = _content_info(element, what)
-    if kind != _DATA:
+    kind, content = bags.parse_content_info(element, what)
+    if kind != bags.DATA:
         raise UnsupportedStoreError(f"{what} has the content type {kind}: only stores sealed with a password are supported")
     return content.expect(der.OCTET_STRING, what)
-
-
-def _bag(element: der.Element) -> _Bag:
-    """A SafeBag (RFC 7292 section 4.2) with its attributes."""
-    kind, value, *attributes = der.parts(element, "a bag", 2, 3)
-    bag = _Bag(der.oid_value(kind, "a bag's type"), _unwrap(value, "a bag"), element)
-    listed = attributes[0].expect(der.SET, "a bag's attributes").values("a bag's attributes") if attributes else iter(())
-    for attribute in islice(listed, MAX_ATTRIBUTES_OF_BAG):
-        bag.width += 1
-        name, values = der.parts(attribute, "an attribute", 2, 2)
-        attribute_kind = der.oid_value(name, "an attribute")
-        first = next(values.expect(der.SET, "an attribute").values("an attribute"), None)
-        if attribute_kind == _FRIENDLY_NAME and first is not None:
-            bag.friendly_name = der.bmp_value(first, "a friendlyName")
-            if 2 * len(bag.friendly_name) > MAX_NAME_BYTES:
-                raise UnsupportedStoreError(f"a friendlyName has {2 * len(bag.friendly_name)} bytes; up to {MAX_NAME_BYTES} are accepted")
-        elif attribute_kind == _LOCAL_KEY_ID and first is not None:
-            bag.local_key_id = first.expect(der.OCTET_STRING, "a localKeyId").content
-        else:
-            if attribute_kind == _TRUSTED_KEY_USAGE and bag.kind == _CERT_BAG:
-                bag.trusted = True
-                if attribute.raw == _TRUSTED_FOR_ALL:  # which write() adds by itself
-                    continue
-            bag.attributes.append(attribute.raw)
-    if next(listed, None) is not None:
-        raise UnsupportedStoreError(f"a bag has more than {MAX_ATTRIBUTES_OF_BAG} attributes")
-    return bag
-
-
-def _x509_certificate(bag: _Bag) -> bytes | None:
-    """The DER of a CertBag's X.509 certificate; None for a certificate of another kind (SDSI)."""
-    kind, wrapper = der.parts(bag.value, "a certificate bag", 2, 2)
-    if der.oid_value(kind, "a certificate bag") != _X509_CERTIFICATE:
-        return None
-    certificate = _unwrap(wrapper, "a certificate bag").expect(der.OCTET_STRING, "a certificate").content
-    if len(certificate) > MAX_CERTIFICATE_BYTES:
-        raise UnsupportedStoreError(f"a certificate has {len(certificate)} bytes; up to {MAX_CERTIFICATE_BYTES} are accepted")
-    return certificate
-
-
-def _secret_key(bag: _Bag) -> der.Element | None:
-    """The EncryptedPrivateKeyInfo in a SecretBag, where Java puts symmetric keys; None for secrets of another kind."""
-    try:
-        _kind, wrapper = der.parts(bag.value, "a secret bag", 2, 2)
-        secret = der.only(_unwrap(wrapper, "a secret").expect(der.OCTET_STRING, "a secret").values("a secret"), "a secret")
-        algorithm, ciphertext = der.parts(secret, "a secret key", 2, 2)
-        derivation.algorithm_identifier(algorithm, "a secret key")
-        ciphertext.expect(der.OCTET_STRING, "a secret key")
-    except der.DerError:
-        return None
-    return secret
 
 
 def _check_key(plain: bytes, what: str) -> None:
@@ -596,11 +342,6 @@ def _together(found: Sequence[Algorithm]) -> Algorithm | None:
     names = dict.fromkeys(each.name for each in found)
     counts = [each.iterations for each in found]
     return Algorithm(", ".join(names), min(counts), max(counts) if max(counts) > min(counts) else 0)
-
-
-def _time(created: int) -> bytes:
-    """Java's localKeyId, which holds a date."""
-    return f"Time {created}".encode("ascii")
 
 
 def _created(local_key_id: bytes | None) -> int | None:
