@@ -101,8 +101,12 @@ $(VECTORS): Makefile | $(REQUIREMENTS)
 	@touch $@
 
 .PHONY: test
-test: lint judges sanity test-oldest-cryptography ## Lint, sanity and all tests
-	$(ALL_JUDGES) $(PYTEST)
+test: lint judges sanity test-oldest-cryptography ## Lint, sanity and all tests but those that take minutes each
+	$(ALL_JUDGES) $(PYTEST) -m 'not long'
+
+.PHONY: test-long
+test-long: install judges ## Run the journeys that `make test` leaves out
+	$(ALL_JUDGES) $(PYTEST) -m long tests/end_to_end
 
 .PHONY: test-unit
 test-unit: install ## Run the unit tests

@@ -13,6 +13,7 @@ from judges import keytool_entries, matrix
 from loopback import PASSWORD, Loopback, Run
 from mediationzone.install import mzsh
 
+pytestmark = pytest.mark.long
 VARIABLES = {"mtls_key_type": "EC"}
 #: The platform's own key is RSA under the administrator's alias; it is kept whatever others get.
 PLATFORM = {"platform1": {"mtls_alias": "mzkey", "mtls_regenerate": "never"}}

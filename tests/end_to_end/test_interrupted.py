@@ -15,6 +15,7 @@ import pytest
 from judges import keytool_entries, matrix
 from loopback import Loopback, Run
 
+pytestmark = pytest.mark.long
 VARIABLES = {"mtls_key_type": "EC"}
 MEMBERS = {"platform1", "ec1", "ec2", "sc1", "desktop1", "desktop2"}
 

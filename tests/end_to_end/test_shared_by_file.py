@@ -13,6 +13,7 @@ from bystander import command_lines
 from judges import keytool_entries, matrix, openssl, outcomes, s_client
 from loopback import PASSWORD, WORD, Loopback, Run
 
+pytestmark = pytest.mark.long
 VARIABLES = {
     "mtls_trust_model": "shared",
     "mtls_mediationzone_settings": "file",
