@@ -92,10 +92,8 @@ _SHOWN = 64
 
 def shown(alias: str) -> str:
     """*alias* in quotes, as a sentence has it: its beginning, on one line. A file's own author chose it."""
-    text = alias if len(alias) <= _SHOWN else f"{alias[:_SHOWN]}..."
-    if text.isprintable():
-        return f"'{text}'"
-    return "'" + "".join(each if each.isprintable() else f"\\u{ord(each):04x}" for each in text) + "'"
+    text = "".join(each if each.isprintable() else f"\\u{ord(each):04x}" for each in alias[: _SHOWN + 1])
+    return f"'{text}'" if len(text) <= _SHOWN else f"'{text[:_SHOWN]}...'"
 
 
 def told(remarks: Iterable[str]) -> tuple[str, ...]:

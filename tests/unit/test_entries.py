@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed448
 
-from ansible_collections.mutual.tls.plugins.module_utils.entries import Contents, PrivateKeyEntry, Protection, SecretKeyEntry
+from ansible_collections.mutual.tls.plugins.module_utils.entries import Contents, PrivateKeyEntry, Protection, SecretKeyEntry, shown, told
 from ansible_collections.mutual.tls.plugins.module_utils.errors import PasswordError, StoreError, UnsupportedStoreError
 from ansible_collections.mutual.tls.plugins.module_utils.keystore import Store
 from ansible_collections.mutual.tls.plugins.module_utils.pkcs12.reader import _Key
@@ -70,3 +70,25 @@ EC = issue("a", key=new_key()).pkcs8
 def test_what_is_no_key_is_refused_by_alias(pkcs8: bytes) -> None:
     with pytest.raises(StoreError, match="^the key under the alias 'broken' cannot be read: "):
         PrivateKeyEntry("broken", pkcs8, ()).private_key()
+
+
+@pytest.mark.parametrize(
+    ("alias", "text"),
+    [
+        ("ec1", "'ec1'"),
+        ("two\nlines\x1b[31m", r"'two\u000alines\u001b[31m'"),
+        ("x" * 64, f"'{'x' * 64}'"),
+        ("x" * 65, f"'{'x' * 64}...'"),
+        ("\uffff" * 65, "'" + r"\uffff" * 10 + r"\uff...'"),
+    ],
+)
+def test_an_alias_is_shown_on_one_line_that_is_not_long(alias: str, text: str) -> None:
+    assert shown(alias) == text
+
+
+def test_of_many_remarks_the_first_are_told() -> None:
+    found = told(f"remark {number}" for number in [*range(1000), *range(1000)])
+    assert found[0] == "remark 0"
+    assert len(set(found)) == len(found) < 1000
+    assert found[-1] == f"{1000 - len(found) + 1} more things like these are not told one by one"
+    assert told(["a", "b", "a"]) == ("a", "b")
