@@ -219,7 +219,7 @@ WITHIN: dict[str, tuple[Callable[[], bytes], int | str, float]] = {
             *(cert_bag(certificate(X, named(b"y"), serial=der.integer(each)), f"c{each}", b"1") for each in range(5_000)),
         ),
         5_000,
-        15,
+        30,
     ),
     "a-circle": (
         lambda: pfx(
