@@ -108,7 +108,7 @@ def names(certificate: bytes) -> tuple[bytes, bytes] | None:
     return issuer.raw, subject.raw
 
 
-@functools.lru_cache(maxsize=4096)
+@functools.lru_cache(maxsize=1 << 14)
 def canonical(name: bytes) -> bytes:
     """A name (DER) such that two are equal if and only if Java says so (X500Principal.equals), whatever the types of their texts,
     upper or lower case, and how much space; as it is where it is no name."""
@@ -119,7 +119,7 @@ def canonical(name: bytes) -> bytes:
         return name
 
 
-@functools.lru_cache(maxsize=4096)  # thousands of names may differ in one part
+@functools.lru_cache(maxsize=1 << 14)  # thousands of names may differ in one part
 def _canonical_part(part: bytes) -> bytes:
     attributes = (der.parts(each, "a name", 2, 2) for each in der.single(part, der.SET, "a name").values("a name"))
     return der.set_of(*sorted(der.sequence(kind.raw, _canonical_value(kind, value)) for kind, value in attributes))

@@ -63,8 +63,9 @@ def _read(data: Mapping[str, Any]) -> Facts:
     try:
         facts = read_facts(data)
         for entry in facts.store.entries if facts.store is not None else ():
-            if entry.pem is not None:
-                x509.pem_to_der(entry.pem, f"the certificate under the alias '{entry.alias}'")
+            for text in (entry.pem, entry.chain_pem):
+                if text:
+                    x509.pem_to_der(text, f"the certificate under the alias '{entry.alias}'")
     except (MtlsError, AttributeError, KeyError, TypeError, ValueError) as error:
         return read_facts(None, fault=f"its answer cannot be read: {error}")
     return facts

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,13 +19,15 @@ from ansible_collections.mutual.tls.plugins.module_utils import settings, x509
 from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError
 from ansible_collections.mutual.tls.plugins.module_utils.plan.activation import Restart, activation
 from ansible_collections.mutual.tls.plugins.module_utils.plan.measured import Facts, StoreFacts
-from ansible_collections.mutual.tls.plugins.module_utils.plan.proof import Verdict, prove
+from ansible_collections.mutual.tls.plugins.module_utils.plan.proof import Verdict, clock_words, prove
 from ansible_collections.mutual.tls.plugins.module_utils.plan.store import (
     EntryFacts,
+    IdentityWish,
     StoreChange,
     StoreWish,
     TrustWish,
     identity_change,
+    parse_timestamp,
     trust_changes,
 )
 from ansible_collections.mutual.tls.plugins.module_utils.plan.stores import Stores, check_certificates, store_wishes
@@ -129,6 +131,8 @@ def build(system: System, facts: Mapping[str, Facts], now: datetime.datetime, *,
     _plan_copies(plan, system, facts)
     _check_shared_key(plan, system, facts, new_identities)
     plan.notes.extend(_unmanaged(facts, stores))
+    plan.notes.extend(_wrong_clocks(facts, now))
+    plan.notes.extend(_ending(system, facts, plan.identities, now))
     plan.verdicts = list(prove(system, facts, stores, plan.identities, now))
     plan.faults.extend(_unproven_flips(plan, system, facts))
     plan.faults.extend(_unproven_identities(plan, system, new_identities))
@@ -296,6 +300,46 @@ def _unmanaged(facts: Mapping[str, Facts], stores: Stores) -> Iterator[str]:
         aliases = [entry.alias for entry in store.entries if entry.type == "trusted_cert" and entry.alias not in known] if store else []
         if aliases:
             yield f"'{name}' trusts certificates that the inventory does not name, and they are kept: {', '.join(aliases)}"
+
+
+def _wrong_clocks(facts: Mapping[str, Facts], now: datetime.datetime) -> Iterator[str]:
+    """Hosts that would judge certificates, and date their own, by another time than the rest."""
+    for name, measured in facts.items():
+        error = measured.clock_error(now)
+        if error:
+            yield (
+                f"the clock of '{name}' is {clock_words(error)}: its host judges certificates by that time, and so does the plan; "
+                "have it set by a time server (NTP)"
+            )
+
+
+def _ending(system: System, facts: Mapping[str, Facts], identities: Collection[str], now: datetime.datetime) -> Iterator[str]:
+    """Certificates that end within renew_before and that this run does not renew."""
+    wishes = [measured.identity_wish.renew_before for measured in facts.values() if measured.identity_wish is not None]
+    usual = max(wishes, default=IdentityWish.renew_before)
+    trusted = {
+        entry.alias: entry
+        for measured in facts.values()
+        if measured.store is not None
+        for entry in measured.store.entries
+        if entry.type == "trusted_cert"
+    }
+    for member in system.members.values():
+        measured = facts[member.name]
+        if member.revoked or system.holds_copy(member) or member.name in identities:
+            continue
+        # What others trust of a member that was not reached is what it presents, as far as anybody knows.
+        entry = measured.store.identity(member.alias) if measured.store is not None else trusted.get(member.alias)
+        if entry is None or entry.not_after is None:
+            continue
+        least = measured.identity_wish.renew_before if measured.identity_wish is not None else usual
+        left = parse_timestamp(entry.not_after) - now
+        if datetime.timedelta() < left < least:
+            why = "nobody wishes it to be renewed" if measured.reached else "it was not reached"
+            yield (
+                f"the certificate of '{member.name}' ({entry.subject}, sha256 {entry.sha256}) ends on {entry.not_after}, in {left.days} "
+                f"days, sooner than renew_before ({x509.format_duration(least)}), and this run does not renew it: {why}"
+            )
 
 
 def _causes(plan: Plan) -> dict[str, str]:

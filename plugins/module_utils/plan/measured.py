@@ -5,12 +5,16 @@
 
 from __future__ import annotations
 
+import datetime
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.mutual.tls.plugins.module_utils.plan.store import EntryFacts, IdentityWish
+
+#: How far a clock may be from the controller's: ahead, and behind. It is read when facts are collected, and planning goes on after that.
+_AHEAD, _BEHIND = datetime.timedelta(minutes=5), datetime.timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,15 @@ class Facts:
     failure: str | None = None
     #: Why the host, which was reached, could not be measured.
     fault: str | None = None
+    #: The host's time when it was measured, seconds since the epoch.
+    clock: float | None = None
+
+    def clock_error(self, now: datetime.datetime) -> datetime.timedelta:
+        """How far the host's clock is ahead of *now*, the controller's; nothing where it is near enough, or not known."""
+        if self.clock is None:
+            return datetime.timedelta()
+        error = datetime.timedelta(seconds=round(self.clock - now.timestamp()))
+        return error if error > _AHEAD or -error > _BEHIND else datetime.timedelta()
 
 
 def read_facts(data: Mapping[str, Any] | None, *, failure: str | None = None, fault: str | None = None) -> Facts:
@@ -107,6 +120,7 @@ def read_facts(data: Mapping[str, Any] | None, *, failure: str | None = None, fa
             for item in data.get("endpoints", ())
         },
         observed={(item["server"], item["endpoint"]): item["asks"] for item in data.get("observed", ()) if item.get("asks") is not None},
+        clock=float(data["clock"]) if data.get("clock") is not None else None,
     )
 
 

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Whether every link will verify, shown from what lies (or will lie) in the stores, before anything restarts.
 
-A store trusts its trusted entries and the leaf of its own key, each exactly (JSSE takes a trusted leaf as an anchor). So in
-``pairwise`` and ``shared`` a link holds when each side's leaf is among the other's anchors, is valid now and is for its side.
+A store trusts its trusted entries and the leaf of its own key, each by itself; verification.py says what it accepts. A link holds when
+each side accepts the other at the time that its own host has, with a key that fits its certificate and that the product can use.
 """
 
 from __future__ import annotations
@@ -15,13 +15,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.mutual.tls.plugins.module_utils import x509
+from ansible_collections.mutual.tls.plugins.module_utils.errors import TrustError
 from ansible_collections.mutual.tls.plugins.module_utils.plan.measured import Facts, StoreFacts
-from ansible_collections.mutual.tls.plugins.module_utils.plan.store import StoreWish, parse_timestamp
+from ansible_collections.mutual.tls.plugins.module_utils.plan.store import EntryFacts, StoreWish
 from ansible_collections.mutual.tls.plugins.module_utils.plan.stores import Stores
 from ansible_collections.mutual.tls.plugins.module_utils.plan.system import Link, Member, System
-
-# What a certificate's extended key usage must hold, where it has one, to be taken by either side: RFC 5280, section 4.2.1.12.
-_USAGES = {"server": "1.3.6.1.5.5.7.3.1", "client": "1.3.6.1.5.5.7.3.2"}
+from ansible_collections.mutual.tls.plugins.module_utils.plan.verification import Anchors, Refusal, refusal
 
 
 @dataclass(frozen=True)
@@ -32,10 +31,12 @@ class Verdict:
     #: ``holds``; ``fails``; ``awaits`` an identity that is yet to be made; ``unknown`` when a side was not reached.
     outcome: str
     reason: str = ""
+    #: The rule that a failing link breaks: a short name, always the same.
+    rule: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """The verdict as ``plan.json`` has it."""
-        return {**vars(self.link), "verdict": self.outcome, "reason": self.reason}
+        return {**vars(self.link), "verdict": self.outcome, "reason": self.reason, "rule": self.rule}
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,11 @@ class _Party:
     """What one store presents and trusts once the plan is carried out."""
 
     path: str
-    #: What the certificate itself says, as x509.describe returns it; None when the store has no identity.
-    certificate: Mapping[str, Any] | None
-    anchors: set[str]
+    #: The certificates that are presented (DER, leaf first); empty when the store has no identity.
+    chain: tuple[bytes, ...]
+    anchors: Anchors
+    #: The rule, and why, if the key cannot be used with the certificate; to follow the certificate's name.
+    unusable: tuple[str, str] | None = None
 
 
 def prove(
@@ -65,10 +68,10 @@ def prove(
             yield Verdict(link, "awaits", f"the identity of '{awaited[0]}' is made in this run")
             continue
         client, server = (parties[_owner(system, member)] for member in sides)
-        reason = _refusal(link.client, client, link.server, server, "server", now)
-        if reason is None and system.client_auth != "none":
-            reason = _refusal(link.server, server, link.client, client, "client", now)
-        yield Verdict(link, "fails" if reason else "holds", reason or "")
+        found = _refusal(system, link, "server", client, server, facts[link.client], now)
+        if found is None and system.client_auth != "none":
+            found = _refusal(system, link, "client", server, client, facts[link.server], now)
+        yield Verdict(link, "fails", *found) if found else Verdict(link, "holds")
 
 
 def _owner(system: System, member: Member) -> str:
@@ -78,35 +81,100 @@ def _owner(system: System, member: Member) -> str:
 
 def _party(member: Member, store: StoreFacts | None, wish: StoreWish) -> _Party:
     identity = store.identity(member.alias) if store is not None else None
-    pem = identity.pem if identity is not None else None
-    certificate = x509.describe(x509.pem_to_der(pem, f"the certificate of '{member.name}'")[0]) if pem else None
-    return _Party(store.path if store is not None else "none", certificate, _anchors(store, wish))
+    path = store.path if store is not None else "none"
+    anchors = Anchors(_anchors(store, wish))
+    if identity is None or not identity.pem:
+        return _Party(path, (), anchors)
+    what = f"the certificate of '{member.name}'"
+    leaf = x509.pem_to_der(identity.pem, what)[0]
+    above = x509.pem_to_der(identity.chain_pem, what)[1:] if identity.chain_pem else []
+    return _Party(path, (leaf, *above), anchors, _unusable(identity))
 
 
-def _anchors(store: StoreFacts | None, wish: StoreWish) -> set[str]:
-    """The fingerprints that a store trusts once the plan is carried out."""
+def _unusable(identity: EntryFacts) -> tuple[str, str] | None:
+    """Why nobody can make a handshake with the key and its certificate."""
+    if identity.locked:
+        return (
+            "locked",
+            "has a key that the keystore's password does not open: bring it under that (mutual.tls.keystore with old_key_password)",
+        )
+    if identity.key_matches is False:
+        return "key_mismatch", "is not for the key beside it: install the certificate of that key, or have both made anew"
+    if identity.fault is not None and not identity.unreadable:
+        return "key_damaged", f"cannot be used, {identity.fault}: have both made anew (regenerate: full_idempotence)"
+    return None
+
+
+def _anchors(store: StoreFacts | None, wish: StoreWish) -> list[bytes]:
+    """The certificates (DER) that a store trusts once the plan is carried out, in its order."""
     entries = store.entries if store is not None else ()
-    anchors = {entry.alias: entry.sha256 for entry in entries if entry.sha256 and not (wish.purge_trusted and entry.type == "trusted_cert")}
+    anchors = {
+        entry.alias: x509.pem_to_der(entry.pem, f"the certificate under the alias '{entry.alias}'")[0]
+        for entry in entries
+        if entry.pem and entry.sha256 and not (wish.purge_trusted and entry.type == "trusted_cert")
+    }
     for trusted in wish.trusted:
         anchors.pop(trusted.alias, None)
         if trusted.certificate is not None:
-            anchors[trusted.alias] = x509.sha256(trusted.certificate)
-    return set(anchors.values())
+            anchors[trusted.alias] = trusted.certificate
+    return list(anchors.values())
 
 
-def _refusal(judge: str, judging: _Party, presenter: str, presenting: _Party, side: str, now: datetime.datetime) -> str | None:
-    """Why *judge* would refuse what *presenter* presents as the *side* of a connection; None when it would not."""
-    certificate = presenting.certificate
-    if certificate is None:
-        return f"'{presenter}' has no identity in its keystore"
-    name = f"the certificate of '{presenter}' ({certificate['subject']}, sha256 {certificate['sha256']})"
-    if certificate["sha256"] not in judging.anchors:
-        return f"{name} is not trusted by the keystore of '{judge}' ({judging.path})"
-    if parse_timestamp(certificate["not_before"]) > now:
-        return f"{name} is not valid before {certificate['not_before']}"
-    if parse_timestamp(certificate["not_after"]) <= now:
-        return f"{name} expired on {certificate['not_after']}"
-    usages = certificate["extended_key_usage"]
-    if usages is not None and _USAGES[side] not in usages:
-        return f"{name} is not for the {side} side of TLS: its extended key usage is {', '.join(usages)}, without {_USAGES[side]}"
-    return None
+def _refusal(
+    system: System, link: Link, side: str, judging: _Party, presenting: _Party, host: Facts, now: datetime.datetime
+) -> tuple[str, str] | None:
+    """Why the judge on *host* would refuse what the *side* of the link presents: the reason and the rule; None when it would not."""
+    judge, presenter = (link.client, link.server) if side == "server" else (link.server, link.client)
+    if not presenting.chain:
+        return f"'{presenter}' has no identity in its keystore", "no_identity"
+    if presenting.unusable is not None:
+        rule, why = presenting.unusable
+        return f"{_named(presenter, presenting, presenting.chain[0])} {why}", rule
+
+    def judged(moment: datetime.datetime) -> Refusal | None:
+        return refusal(
+            presenting.chain,
+            judging.anchors,
+            side,
+            moment,
+            host=link.address if side == "server" and system.adapter.checks_names else None,
+            asks=side == "client" and system.client_auth == "required",
+            oldest_java=system.adapter.oldest_java,
+        )
+
+    error = host.clock_error(now)
+    found = judged(now + error)
+    if found is None:
+        return None
+    if found.place == "leaf":
+        certificate = _named(presenter, presenting, found.certificate)
+    elif found.place == "presented":
+        certificate = f"an issuer's certificate that '{presenter}' presents ({_shown(found.certificate)}, keystore {presenting.path})"
+    else:
+        certificate = f"a certificate that '{judge}' trusts ({_shown(found.certificate)}, keystore {judging.path}) and '{presenter}' needs"
+    by_whom = f" by the keystore of '{judge}' ({judging.path})" if found.rule == "untrusted" else ""
+    reason = f"{certificate} {found.sentence}{by_whom}: {found.remedy}"
+    if error and judged(now) is None:
+        reason += f". The clock of '{judge}', which judges it, is {clock_words(error)}: set that right first"
+    return reason, found.rule
+
+
+def clock_words(error: datetime.timedelta) -> str:
+    """How far a clock is off, in the greatest unit that fits."""
+    seconds = abs(error).total_seconds()
+    unit, length = next((each for each in (("day", 86400), ("hour", 3600)) if seconds >= each[1]), ("minute", 60))
+    count = int(seconds // length)
+    return f"{count} {unit}{'' if count == 1 else 's'} {'ahead' if error > datetime.timedelta() else 'behind'}"
+
+
+def _named(presenter: str, presenting: _Party, certificate: bytes) -> str:
+    return f"the certificate of '{presenter}' ({_shown(certificate)}, keystore {presenting.path})"
+
+
+def _shown(certificate: bytes) -> str:
+    """Subject and fingerprint; what cannot be read has the latter only."""
+    fingerprint = f"sha256 {x509.sha256(certificate)}"
+    try:
+        return f"{x509.format_name(x509.load_certificate(certificate).subject)}, {fingerprint}"
+    except TrustError:
+        return fingerprint

@@ -145,6 +145,8 @@ class EntryFacts:
     is_ca: bool = False
     chain_sha256: tuple[str, ...] = ()
     pem: str | None = None
+    #: The whole chain of a key, the leaf first.
+    chain_pem: str | None = None
     #: Why nothing can be said of the entry, if so.
     unreadable: str | None = None
     #: Whether the key has a password of its own that was not given.

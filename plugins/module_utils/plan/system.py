@@ -35,6 +35,10 @@ class Adapter:
     start_order: tuple[str, ...]
     #: Whether a client on the server's own host is let in without a certificate.
     exempts_local_clients: bool = False
+    #: Whether clients refuse a server whose certificate does not have the name by which they reach it.
+    checks_names: bool = False
+    #: The oldest major version of Java that the product may run on; the plan takes what all from there on accept.
+    oldest_java: int = 11
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Adapter:
@@ -50,6 +54,8 @@ class Adapter:
             stop_order=tuple(data["stop_order"]),
             start_order=tuple(data["start_order"]),
             exempts_local_clients=bool(data.get("exempts_local_clients", False)),
+            checks_names=bool(data.get("checks_names", False)),
+            oldest_java=int(data.get("oldest_java", 11)),
         )
 
 

@@ -18,12 +18,17 @@ from typing import Callable
 import pytest
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from ansible_collections.mutual.tls.plugins.module_utils.entries import PrivateKeyEntry, TrustedCertEntry
+from ansible_collections.mutual.tls.plugins.module_utils.facts import entry_facts
 from ansible_collections.mutual.tls.plugins.module_utils.plan.measured import read_facts
 from ansible_collections.mutual.tls.plugins.module_utils.plan.proof import Verdict, prove
 from ansible_collections.mutual.tls.plugins.module_utils.plan.store import StoreWish, TrustWish
 from ansible_collections.mutual.tls.plugins.module_utils.plan.stores import Stores
+from ansible_collections.mutual.tls.plugins.module_utils.plan.system import Adapter
 from ansible_collections.mutual.tls.plugins.module_utils.x509 import timestamp
 
+from .chain_cases import EXPIRED, VALID, authority
+from .chain_cases import make as issue
 from .scenery import (
     BOTH,
     DAY,
@@ -108,7 +113,8 @@ def test_a_certificate_that_is_not_valid_now_fails_both_directions(case: str) ->
     make, reason = BAD_IDENTITIES[case]
     scene = as_it_is(Scene())
     scene.present("ec1", make())
-    expected = ("fails", f"the certificate of 'ec1' (CN=ec1, sha256 {make().sha256}) {reason}")
+    remedy = "wait, or set the clocks right" if case == "not yet valid" else "renew it"
+    expected = ("fails", f"the certificate of 'ec1' (CN=ec1, sha256 {make().sha256}, keystore {PATH}) {reason}: {remedy}")
     found = verdicts(scene)
     assert {name for name, verdict in found.items() if verdict == expected} == {"ec1 -> platform1:6790", "platform1 -> ec1:6791"}
     assert {verdict for name, verdict in found.items() if "ec1" not in name} == {("holds", "")}
@@ -163,8 +169,8 @@ def test_copies_of_a_store_that_was_not_reached_are_unknown() -> None:
 
 def test_what_is_not_trusted_is_told_with_the_store() -> None:
     assert judge(TWO, {"platform1": [identity("platform1")], "desktop1": [identity("desktop1"), identity("platform1")]}).reason == (
-        f"the certificate of 'desktop1' (CN=desktop1, sha256 {identity('desktop1').sha256}) is not trusted by the keystore of "
-        f"'platform1' ({PATH})"
+        f"the certificate of 'desktop1' (CN=desktop1, sha256 {identity('desktop1').sha256}, keystore {PATH}) is not trusted by the "
+        f"keystore of 'platform1' ({PATH}): trust it there"
     )
 
 
@@ -222,7 +228,132 @@ def test_a_verdict_as_data() -> None:
         "port": 6790,
         "verdict": "holds",
         "reason": "",
+        "rule": "",
     }
+
+
+BAD_KEYS = {
+    "locked": ({"locked": True, "key_matches": None}, "has a key that the keystore's password does not open"),
+    "key_mismatch": ({"key_matches": False}, "is not for the key beside it"),
+    "key_damaged": ({"key_matches": None}, "cannot be used, its key is damaged"),
+}
+
+
+@pytest.mark.parametrize("rule", BAD_KEYS)
+def test_a_key_that_cannot_be_used_fails_both_directions(rule: str) -> None:
+    change, why = BAD_KEYS[rule]
+    scene = as_it_is(Scene())
+    scene["ec1"]["store"]["entries"][0].update(change)
+    failing = [verdict for verdict in scene.plan().verdicts if verdict.outcome == "fails"]
+    assert [verdict.link.name for verdict in failing] == ["ec1 -> platform1:6790", "platform1 -> ec1:6791"]
+    for verdict in failing:
+        assert verdict.rule == rule
+        assert f"the certificate of 'ec1' (CN=ec1, sha256 {ec1.sha256}, keystore {PATH}) {why}" in verdict.reason
+
+
+CHAINS = {
+    "good": (VALID, VALID, ""),
+    "what is presented": (EXPIRED, VALID, "an issuer's certificate that 'desktop1' presents (CN=between,"),
+    "what is trusted": (VALID, EXPIRED, "a certificate that 'platform1' trusts (CN=root,"),
+}
+
+
+@pytest.mark.parametrize("case", CHAINS)
+def test_the_certificates_above_a_leaf_count_and_are_named(case: str) -> None:
+    between, root, named = CHAINS[case]
+    user = issue("desktop1", authority("between", authority("root"), valid=between))
+    stores = {
+        "platform1": store(
+            key_entry("platform1", identity("platform1")),
+            entry_facts(TrustedCertEntry("root", authority("root", valid=root).der)),
+        ),
+        "desktop1": store(
+            entry_facts(PrivateKeyEntry("desktop1", user.pkcs8, user.chain)),
+            trusted_entry("platform1", identity("platform1")),
+        ),
+    }
+    facts = {name: read_facts({"store": data}) for name, data in stores.items()}
+    (verdict,) = prove(read(TWO), facts, Stores({name: StoreWish() for name in facts}, {}), (), TODAY)
+    assert (verdict.outcome, verdict.rule) == (("fails", "expired") if named else ("holds", ""))
+    assert named in verdict.reason
+
+
+def test_names_are_checked_where_the_product_does() -> None:
+    stores = {"platform1": [identity("platform1"), identity("desktop1")], "desktop1": [identity("desktop1"), identity("platform1")]}
+    assert judge(TWO, stores, product=adapter()).outcome == "holds"
+    verdict = judge(TWO, stores, product=adapter(checks_names=True))
+    assert verdict.rule == "host_name"
+    assert "is not for the host '192.0.2.1'" in verdict.reason
+
+
+# --- clocks ----------------------------------------------------------------------------------------------------------
+
+HOUR, MINUTE = DAY / 24, DAY / 1440
+CLOCKS = {
+    "2 days ahead": 2 * DAY,
+    "1 day ahead": DAY,
+    "6 minutes ahead": 6 * MINUTE,
+    "2 hours behind": -2 * HOUR,
+}
+
+
+@pytest.mark.parametrize("error", CLOCKS)
+def test_a_clock_that_is_off_is_noted(error: str) -> None:
+    scene = Scene()
+    scene["ec2"]["clock"] = (NOW + CLOCKS[error]).timestamp()
+    scene["ec1"]["clock"] = NOW.timestamp()
+    (told,) = [note for note in scene.plan().notes if "clock" in note]
+    assert told.startswith(f"the clock of 'ec2' is {error}: its host judges certificates by that time, and so does the plan; ")
+
+
+@pytest.mark.parametrize("error", [5 * MINUTE, -HOUR], ids=str)
+def test_what_passes_while_a_run_goes_on_is_no_error_of_a_clock(error: datetime.timedelta) -> None:
+    scene = Scene()
+    scene["ec2"]["clock"] = (NOW + error).timestamp()
+    assert not [note for note in scene.plan().notes if "clock" in note]
+
+
+def test_a_certificate_is_judged_by_the_clock_of_the_judge() -> None:
+    scene = as_it_is(Scene())
+    scene.present("ec1", identity("ec1", version=7, end=NOW + DAY))
+    assert set(verdicts(scene).values()) == {("holds", "")}
+    scene["platform1"]["clock"] = (NOW + 2 * DAY).timestamp()
+    found = {verdict.link.name: verdict for verdict in scene.plan().verdicts}
+    assert found["ec1 -> platform1:6790"].rule == found["platform1 -> ec1:6791"].rule == "expired"
+    assert found["ec1 -> platform1:6790"].reason.endswith(
+        ": renew it. The clock of 'platform1', which judges it, is 2 days ahead: set that right first"
+    )
+    assert {verdict.outcome for name, verdict in found.items() if "ec1" not in name} == {"holds"}
+
+
+def test_a_clock_that_is_off_excuses_nothing() -> None:
+    """What has expired by the controller's time too is not the clock's fault."""
+    scene = as_it_is(Scene())
+    scene.present("ec1", identity("ec1", version=2, start=NOW - 2 * DAY, end=NOW - DAY))
+    scene["platform1"]["clock"] = (NOW + 2 * DAY).timestamp()
+    assert verdicts(scene)["ec1 -> platform1:6790"][1].endswith(": renew it")
+
+
+# --- what ends soon --------------------------------------------------------------------------------------------------
+
+
+def ending(scene: Scene) -> list[str]:
+    return [note for note in scene.plan(unreachable="skip").notes if "renew_before" in note]
+
+
+def test_a_certificate_that_ends_soon_and_is_not_renewed_is_noted() -> None:
+    """And stops nothing: it is valid now."""
+    soon = identity("ec1", version=8, end=NOW + 20 * DAY)
+    told = f"the certificate of 'ec1' (CN=ec1, sha256 {soon.sha256}) ends on {timestamp(NOW + 20 * DAY)}, in 20 days, sooner than"
+    scene = Scene()
+    scene.present("ec1", soon)
+    scene.trust("platform1", "ec1", soon)
+    assert ending(scene) == [], "it is renewed"
+    scene["ec1"]["identity_wish"] = None
+    assert ending(scene) == [f"{told} renew_before (30 days), and this run does not renew it: nobody wishes it to be renewed"]
+    assert {verdict.outcome for verdict in scene.plan().verdicts} == {"holds"}
+    scene.lose("ec1")
+    assert ending(scene) == [f"{told} renew_before (30 days), and this run does not renew it: it was not reached"]
 
 
 # --- OpenSSL, the outside judge --------------------------------------------------------------------------------------
@@ -258,9 +389,14 @@ def in_store(trust: str, name: str, presented: Identity) -> list[Identity]:
     }[trust]
 
 
-def judge(inventory: dict[str, dict[str, object]], stores: dict[str, list[Identity]], client_auth: str = "required") -> Verdict:
+def judge(
+    inventory: dict[str, dict[str, object]],
+    stores: dict[str, list[Identity]],
+    client_auth: str = "required",
+    product: Adapter | None = None,
+) -> Verdict:
     """The verdict on the link desktop1 -> platform1 with these *stores*: each member's own identity, then whom it trusts."""
-    system = read(inventory, client_auth=client_auth, product=adapter(client_auth=list(MODES)))
+    system = read(inventory, client_auth=client_auth, product=product or adapter(client_auth=list(MODES)))
     facts = {}
     for name, (own, *trusted) in stores.items():
         facts[name] = read_facts({"store": store(key_entry(name, own), *(trusted_entry(f"t{i}", each) for i, each in enumerate(trusted)))})
@@ -363,8 +499,8 @@ def test_a_usage_that_is_missing_is_told(keys: Callable[[Identity], Path]) -> No
     server = identity("platform1", usages=USAGES["client"])
     stores = {"desktop1": [identity("desktop1"), server], "platform1": [server, identity("desktop1")]}
     assert judge(TWO, stores).reason == (
-        f"the certificate of 'platform1' (CN=platform1, sha256 {server.sha256}) is not for the server side of TLS: its extended key "
-        "usage is 1.3.6.1.5.5.7.3.2, without 1.3.6.1.5.5.7.3.1"
+        f"the certificate of 'platform1' (CN=platform1, sha256 {server.sha256}, keystore {PATH}) is not for the server side of TLS: its "
+        "extended key usage is 1.3.6.1.5.5.7.3.2, without 1.3.6.1.5.5.7.3.1: have one made with serverAuth, or without the extension"
     )
 
 
