@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import secrets
+import time
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
@@ -50,6 +52,7 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(str(error)) from error
         return {
             "changed": False,
+            "run": f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{secrets.token_hex(4)}",
             "system": {"inventory": inventory, "adapter": arguments["adapter"], **wishes},
             "members": {member.name: _public(system, member) for member in system.members.values()},
             "platforms": [member.name for member in system.members.values() if member.kind == "platform" and not member.revoked],

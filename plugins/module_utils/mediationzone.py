@@ -265,8 +265,18 @@ class Outcome:
     activated: bool
 
 
-def reconcile(mzsh: Mzsh, container: str, desired: settings.Desired, *, handover: str = "stdin", check: bool = False) -> Outcome:
+def reconcile(
+    mzsh: Mzsh,
+    container: str,
+    desired: settings.Desired,
+    *,
+    handover: str = "stdin",
+    check: bool = False,
+    keep: Callable[[Mapping[str, str | None]], None] | None = None,
+) -> Outcome:
     """Bring the container's ``common`` values to *desired*: everything is staged, validated and then made active at once.
+
+    *keep* is given the present values of all names (None: there is none) before anything is staged.
 
     Changes that others have staged would become active with ours, so with some of them there nothing is done. What an earlier run
     staged of the same names and did not activate is finished. After a failure our staged values are put back.
@@ -289,6 +299,8 @@ def reconcile(mzsh: Mzsh, container: str, desired: settings.Desired, *, handover
         )
     if check:
         return Outcome(changes, diff, False)
+    if keep is not None:
+        keep({name: common.values.get(name) for name in desired.names})
     writes = settings.settle(desired, common.values, changes, lambda secret: mzsh.encrypt(secret, handover))
     _stage_and_activate(mzsh, container, common, writes)
     return Outcome(changes, diff, True)

@@ -73,6 +73,34 @@ options:
         name to null in O(values).
     type: str
     default: mutual.tls.seal
+  state:
+    description:
+      - With V(present), the values are what O(values), O(secrets) and O(encrypted) say.
+      - With V(rolled_back), they are what they were before O(run) changed them; nothing is done if it did not.
+    type: str
+    choices:
+      - present
+      - rolled_back
+    default: present
+  run:
+    description:
+      - The run that changes the values, as M(mutual.tls.members) names one.
+    type: str
+  continues:
+    description:
+      - The dead runs that O(run) continues, as RV(mutual.tls.transaction#module:continues) has them. What the oldest of them kept counts.
+    type: list
+    elements: str
+    default: []
+  keep_path:
+    description:
+      - Where the values are kept, as C(KEEP_PATH.RUN.before~), readable by its owner only. Its directory must be there.
+    type: path
+  keep:
+    description:
+      - Of how many runs the values are kept.
+    type: int
+    default: 3
   allow_disconnected:
     description:
       - Work on the cached registry when the Platform cannot be reached (C(--allow-disconnected)).
@@ -159,11 +187,14 @@ staged:
   elements: str
 """
 
+import json
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.mutual.tls.plugins.module_utils import edge, mediationzone, seals, settings
+from ansible_collections.mutual.tls.plugins.module_utils import edge, files, mediationzone, seals, settings, transactions
+from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError
 
 
 def argument_spec() -> dict[str, Any]:
@@ -175,6 +206,11 @@ def argument_spec() -> dict[str, Any]:
         "encrypted": {"type": "dict", "default": {}, "no_log": True},
         "handover": {"type": "str", "choices": ["stdin", "argument"], "default": "stdin"},
         "seal_name": {"type": "str", "default": seals.DEFAULT_SEAL_NAME},
+        "state": {"type": "str", "choices": ["present", "rolled_back"], "default": "present"},
+        "run": {"type": "str"},
+        "continues": {"type": "list", "elements": "str", "default": []},
+        "keep_path": {"type": "path"},
+        "keep": {"type": "int", "default": 3, "no_log": False},
         "allow_disconnected": {"type": "bool", "default": False},
         "timeout": {"type": "int", "default": 120},
     }
@@ -182,14 +218,19 @@ def argument_spec() -> dict[str, Any]:
 
 def converge(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
-    desired = settings.Desired(
-        settings.plain_values(params["values"]),
-        settings.secret_values(params["secrets"], "secrets"),
-        settings.secret_values(params["encrypted"], "encrypted"),
-        params["seal_name"],
-    )
+    rolled_back = params["state"] == "rolled_back"
+    desired = before(params) if rolled_back else wished(params)
+    if desired is None:
+        return {"container": params["container"], "changed": False, "changes": [], "activated": False}
     mzsh = mediationzone.Mzsh(params["mzsh"], seals.run_program, timeout=params["timeout"], allow_disconnected=params["allow_disconnected"])
-    outcome = mediationzone.reconcile(mzsh, params["container"], desired, handover=params["handover"], check=module.check_mode)
+    outcome = mediationzone.reconcile(
+        mzsh,
+        params["container"],
+        desired,
+        handover=params["handover"],
+        check=module.check_mode,
+        keep=None if rolled_back or params["keep_path"] is None else lambda values: keep(params, values),
+    )
     return {
         "container": params["container"],
         "changed": bool(outcome.changes),
@@ -199,8 +240,47 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
     }
 
 
+def wished(params: dict[str, Any]) -> settings.Desired:
+    """The values that the options ask for."""
+    return settings.Desired(
+        settings.plain_values(params["values"]),
+        settings.secret_values(params["secrets"], "secrets"),
+        settings.secret_values(params["encrypted"], "encrypted"),
+        params["seal_name"],
+    )
+
+
+def keep(params: dict[str, Any], values: Mapping[str, str | None]) -> None:
+    """Write down what the values were, unless a dead run that this one continues has done so, or this run itself."""
+    for run in [*params["continues"], params["run"]]:
+        content = files.read_if_present(transactions.copy_of(params["keep_path"], run))
+        if content is not None:
+            break
+    else:
+        content = json.dumps({"container": params["container"], "values": values}, indent=2).encode()
+    files.write_atomically(transactions.copy_of(params["keep_path"], params["run"]), content)
+    transactions.prune(params["keep_path"], params["keep"])
+
+
+def before(params: dict[str, Any]) -> settings.Desired | None:
+    """The values as they were before the run; None when it changed none."""
+    path = transactions.copy_of(params["keep_path"], params["run"])
+    content = files.read_if_present(path)
+    if content is None:
+        return None
+    kept = json.loads(content)
+    if kept["container"] != params["container"]:
+        raise InputError(f"{path} holds the values of the container '{kept['container']}', not of '{params['container']}'.", path=path)
+    return settings.Desired(kept["values"], seal_name=params["seal_name"])
+
+
 def main() -> None:
-    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    module = AnsibleModule(
+        argument_spec=argument_spec(),
+        required_if=[("state", "rolled_back", ["run", "keep_path"])],
+        required_by={"keep_path": "run"},
+        supports_check_mode=True,
+    )
     edge.run(module, lambda: converge(module))
 
 

@@ -138,6 +138,9 @@ options:
       source_address:
         description: The local address to connect from.
         type: str
+  record:
+    description: The file that says which run is changing the member; see M(mutual.tls.transaction).
+    type: path
   timeout:
     description: Seconds that one connection may take.
     type: int
@@ -190,6 +193,20 @@ observed:
   returned: success
   type: list
   elements: dict
+transaction:
+  description: Which run is changing the member, or died while it did; null when none is.
+  returned: success
+  type: dict
+  contains:
+    run:
+      description: The run's name.
+      type: str
+    holder:
+      description: Who runs it.
+      type: dict
+    since:
+      description: When it began.
+      type: str
 clock:
   description: The host's time, seconds since the epoch.
   returned: success
@@ -213,6 +230,7 @@ from ansible_collections.mutual.tls.plugins.module_utils import (
     seals,
     settings,
     tls,
+    transactions,
     x509,
 )
 from ansible_collections.mutual.tls.plugins.module_utils.edge import run
@@ -267,6 +285,7 @@ def argument_spec() -> dict[str, Any]:
         },
         "endpoints": {"type": "list", "elements": "dict", "default": [], "options": endpoint},
         "observe": {"type": "list", "elements": "dict", "default": [], "options": observed},
+        "record": {"type": "path"},
         "timeout": {"type": "int", "default": 5},
     }
 
@@ -297,6 +316,7 @@ def collect(params: dict[str, Any]) -> dict[str, Any]:
             "identity_wish": params["identity"],
             "settings": read_settings(params["settings"]) if params["settings"] else None,
             "clock": time.time(),
+            "transaction": transactions.find(params["record"]) if params["record"] else None,
         }
         result["observed"] = list(seen)
         result["endpoints"] = with_start_times(list(own))

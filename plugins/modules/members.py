@@ -71,6 +71,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+run:
+  description: A name for the run that has just begun. It holds the time, in UTC, and is another one each time.
+  returned: success
+  type: str
+  sample: 20260131T235959Z-0123abcd
 system:
   description: The inventory's words and wishes, which M(mutual.tls.plan) and M(mutual.tls.matrix) take.
   returned: success

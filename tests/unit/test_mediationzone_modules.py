@@ -9,6 +9,7 @@ import json
 import os
 import random
 import socket
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -106,6 +107,34 @@ def test_topology_check_run_check_run_change_check(system: System) -> None:
     gone = dict.fromkeys([*WISH["values"], *WISH["secrets"], "mutual.tls.seal"])
     assert system.topology(values=gone, secrets={})["activated"]
     assert system.common() == before
+
+
+def test_topology_puts_back_what_a_run_has_changed(system: System, tmp_path: Path) -> None:
+    first, second, third = (f"20260101T00000{number}Z-0123abcd" for number in range(3))
+    keep = {"keep_path": str(tmp_path / "kept"), "keep": 2}
+    assert system.topology(run=first, **keep)["activated"]
+    common = system.common()
+    other = {"values": {"pico.rcp.tls.keystore.alias": "other"}, "secrets": {"pico.rcp.tls.keystore.password": "another"}}
+    changed = system.topology(run=second, **keep, **other)
+    assert changed["activated"] and system.common() != common
+    [kept] = tmp_path.glob(f"kept.{second}.before~")
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    back = {"values": {}, "secrets": {}, "state": "rolled_back"}
+    assert not system.topology(run=third, **keep, **back)["changed"], "that run has changed nothing"
+    foretold = system.topology(check=True, run=second, **keep, **back)
+    done = system.topology(run=second, **keep, **back)
+    assert done["activated"] and done["changes"] == foretold["changes"]
+    assert system.common() == common
+    for secret in (PASSWORD, common["pico.rcp.tls.keystore.password"], common["mutual.tls.seal"]):
+        assert secret not in json.dumps(done)
+    assert not system.topology(run=second, **keep, **back)["changed"]
+    # A run that continues a dead one goes back to what was before that.
+    system.topology(run=second, **keep, **other)
+    system.topology(run=third, continues=[second], **keep, values={"pico.rcp.tls.keystore.alias": "third"}, secrets={})
+    assert system.topology(run=third, **keep, **back)["activated"]
+    assert system.common() == common
+    assert not list(tmp_path.glob(f"kept.{first}.before~")), "only the last two are kept"
+    assert "is no name of a run" in system.topology(run="../x", **keep, values={"a": "b"})["msg"]
 
 
 def test_topology_refuses_to_activate_what_others_staged(system: System) -> None:

@@ -1,0 +1,48 @@
+# Copyright: (c) 2026, mutual.tls contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which runs of this controller are dead."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from ansible_collections.mutual.tls.plugins.plugin_utils.controller import is_dead, this_run
+
+
+def test_the_run_that_asks_is_alive() -> None:
+    run = this_run()
+    assert run["pid"] == os.getppid()
+    assert not is_dead(run)
+
+
+def test_a_process_that_has_ended_is_dead() -> None:
+    program = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        with open(f"/proc/{child.pid}/stat", encoding="ascii") as stream:
+            started = int(stream.read().rpartition(")")[2].split()[19])
+        run = {**this_run(), "pid": child.pid, "started": started}
+        assert not is_dead(run)
+        child.kill()
+    assert is_dead(run)
+
+
+@pytest.mark.parametrize(
+    ("words", "dead"), [({"started": 1}, True), ({"boot": "another"}, True), ({"host": "another", "started": 1}, False)]
+)
+def test_another_process_of_that_number_another_boot_and_another_host(words: dict[str, Any], dead: bool) -> None:
+    """Of another host nobody here knows."""
+    assert is_dead({**this_run(), **words}) == dead
+
+
+@pytest.mark.parametrize("claim", [{}, {"host": 1}, {"pid": "x"}, {"boot": None}])
+def test_what_a_host_claims_is_no_reason_to_fail(claim: dict[str, Any]) -> None:
+    is_dead(claim)
+    is_dead({**this_run(), **claim})

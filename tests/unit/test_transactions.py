@@ -1,0 +1,199 @@
+# Copyright: (c) 2026, mutual.tls contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Transactions: what a run keeps, what it puts back, and whom it keeps off."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.mutual.tls.plugins.module_utils import transactions
+from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError, PeerError
+
+ONE, TWO, THREE = "20260101T000000Z-00000001", "20260101T000000Z-00000002", "20260102T000000Z-00000003"
+HOLDER = {"user": "admin", "host": "desk", "pid": 7}
+
+
+@pytest.fixture()
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "keys"
+    path.write_bytes(b"old")
+    path.chmod(0o640)
+    os.utime(path, (1000, 1000))
+    return path
+
+
+@pytest.fixture()
+def record(tmp_path: Path) -> str:
+    return str(tmp_path / "keys.transaction")
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def begin(record: str, run: str, *paths: Path, take_over: str | None = None) -> list[str]:
+    return transactions.begin(record, run, HOLDER, [str(path) for path in paths], expected={}, take_over=take_over)
+
+
+def test_a_file_is_put_back_with_its_mode_and_time(file: Path, record: str) -> None:
+    begin(record, ONE, file)
+    assert stat.S_IMODE(file.with_name("keys.before~").stat().st_mode) == 0o600
+    file.write_bytes(b"new")
+    [restored] = transactions.roll_back(record, ONE, loaded=False)
+    assert (restored.action, file.read_bytes()) == ("restored", b"old")
+    assert (stat.S_IMODE(file.stat().st_mode), file.stat().st_mtime) == (0o640, 1000)
+    assert Path(restored.undone or "").read_bytes() == b"new"
+
+
+def test_what_processes_may_have_loaded_gets_the_present_time(file: Path, record: str) -> None:
+    begin(record, ONE, file)
+    file.write_bytes(b"new")
+    transactions.roll_back(record, ONE, loaded=True)
+    assert file.stat().st_mtime > 1_000_000
+
+
+def test_a_file_that_was_not_changed_is_left_alone(file: Path, record: str) -> None:
+    begin(record, ONE, file)
+    inode = file.stat().st_ino
+    assert [each.action for each in transactions.roll_back(record, ONE, loaded=True)] == ["none"]
+    assert (file.stat().st_ino, file.stat().st_mtime) == (inode, 1000)
+
+
+def test_a_file_that_the_run_made_is_set_aside(tmp_path: Path, record: str) -> None:
+    made = tmp_path / "keys"
+    begin(record, ONE, made)
+    made.write_bytes(b"new")
+    [restored] = transactions.roll_back(record, ONE, loaded=True)
+    assert (restored.action, made.exists()) == ("set_aside", False)
+    assert Path(restored.undone or "").read_bytes() == b"new"
+
+
+def test_a_link_stays_and_its_target_is_put_back(tmp_path: Path, file: Path, record: str) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(file)
+    begin(record, ONE, link)
+    link.write_bytes(b"new")
+    transactions.roll_back(record, ONE, loaded=True)
+    assert (link.is_symlink(), file.read_bytes()) == (True, b"old")
+
+
+def test_it_can_be_done_again(file: Path, record: str) -> None:
+    begin(record, ONE, file)
+    file.write_bytes(b"new")
+    transactions.roll_back(record, ONE, loaded=True)
+    assert [each.action for each in transactions.roll_back(record, ONE, loaded=True)] == ["none"]
+    assert file.read_bytes() == b"old"
+
+
+def test_a_copy_that_is_gone_or_another_is_not_put_back(file: Path, record: str) -> None:
+    for spoil in (lambda copy: copy.write_bytes(b"somebody's"), Path.unlink):
+        begin(record, ONE, file)
+        file.write_bytes(b"new")
+        spoil(file.with_name("keys.before~"))
+        with pytest.raises(PeerError, match="cannot be put back"):
+            transactions.roll_back(record, ONE, loaded=True)
+        assert file.read_bytes() == b"new"
+        file.write_bytes(b"old")
+        transactions.end(record, ONE, keep=3)
+
+
+def test_another_run_is_kept_off_until_it_has_ended(file: Path, record: str) -> None:
+    begin(record, ONE, file)
+    with pytest.raises(PeerError, match=r"Another run \(20260101T000000Z-00000001, admin on desk, process 7\)") as refused:
+        begin(record, TWO, file)
+    assert (refused.value.details["held_run"], refused.value.details["held_by"]) == (ONE, HOLDER)
+    assert transactions.roll_back(record, TWO, loaded=True) == []
+    assert not transactions.end(record, TWO, keep=3), "nobody closes another's transaction"
+    assert transactions.end(record, ONE, keep=3)
+    assert begin(record, TWO, file) == []
+
+
+def test_beginning_twice_keeps_what_was_first(file: Path, record: str) -> None:
+    begin(record, ONE, file)
+    file.write_bytes(b"new")
+    begin(record, ONE, file)
+    transactions.roll_back(record, ONE, loaded=True)
+    assert file.read_bytes() == b"old"
+
+
+def test_who_continues_a_dead_run_goes_back_to_what_was_before_that(tmp_path: Path, file: Path, record: str) -> None:
+    other = tmp_path / "settings"
+    other.write_bytes(b"set")
+    begin(record, ONE, file)
+    file.write_bytes(b"half")
+    assert begin(record, TWO, file, other, take_over=ONE) == [ONE]
+    file.write_bytes(b"new")
+    assert begin(record, THREE, file, other, take_over=TWO) == [ONE, TWO]
+    other.write_bytes(b"reset")
+    transactions.roll_back(record, THREE, loaded=True)
+    assert (file.read_bytes(), other.read_bytes()) == (b"old", b"set")
+
+
+def test_a_run_that_died_while_it_was_undone_is_continued_too(file: Path, record: str) -> None:
+    begin(record, ONE, file)
+    file.write_bytes(b"half")
+    transactions.roll_back(record, ONE, loaded=True)
+    begin(record, TWO, file, take_over=ONE)
+    file.write_bytes(b"new")
+    transactions.roll_back(record, TWO, loaded=True)
+    assert file.read_bytes() == b"old"
+
+
+@pytest.mark.parametrize(("content", "expected"), [(b"old", sha256(b"other")), (b"old", None), (None, sha256(b"old"))])
+def test_what_was_changed_after_it_was_planned_is_not_touched(file: Path, record: str, content: bytes | None, expected: str | None) -> None:
+    if content is None:
+        file.unlink()
+    with pytest.raises(PeerError, match="was changed after this run had looked at it"):
+        transactions.begin(record, ONE, HOLDER, [str(file)], expected={str(file): expected})
+    assert not Path(record).exists()
+
+
+def test_what_is_as_it_was_planned_is_kept(file: Path, record: str) -> None:
+    assert transactions.begin(record, ONE, HOLDER, [str(file)], expected={str(file): sha256(b"old")}) == []
+
+
+def test_copies_of_the_last_runs_are_kept(tmp_path: Path, file: Path, record: str) -> None:
+    strangers = {"keys.backup~", "keys.20260101T000000Z-0000000x.before~", "keys2.20250101T000000Z-00000001.before~"}
+    for name in strangers:
+        (tmp_path / name).touch()
+    for number in range(5):
+        run = f"2026010{number}T000000Z-00000001"
+        begin(record, run, file)
+        file.write_bytes(f"{number}".encode())
+        transactions.end(record, run, keep=2)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "keys",
+        "keys.20260103T000000Z-00000001.before~",
+        "keys.20260104T000000Z-00000001.before~",
+        *strangers,
+    }
+
+
+def test_who_holds_a_member_is_told(file: Path, record: str) -> None:
+    assert transactions.find(record) is None
+    begin(record, ONE, file)
+    found = transactions.find(record)
+    assert found is not None
+    assert (found["run"], found["holder"]) == (ONE, HOLDER)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"run": "../../x"}', json.dumps({"run": ONE, "holder": 1}).encode()])
+def test_a_record_that_cannot_be_read_keeps_everybody_off(record: str, file: Path, content: bytes) -> None:
+    Path(record).write_bytes(content)
+    with pytest.raises(PeerError, match="cannot be read"):
+        begin(record, ONE, file)
+
+
+@pytest.mark.parametrize("run", ["", "x", "../../../etc/passwd", f"{ONE}/x"])
+def test_a_run_has_a_name_that_is_no_path(record: str, file: Path, run: str) -> None:
+    with pytest.raises(InputError, match="is no name of a run"):
+        begin(record, run, file)
+    with pytest.raises(InputError, match="is no name of a run"):
+        transactions.copy_of(str(file), run)
