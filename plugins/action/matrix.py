@@ -9,11 +9,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.mutual.tls.plugins.module_utils.files import write_atomically
-from ansible_collections.mutual.tls.plugins.module_utils.plan.matrix import PlannedProbe, matrix
+from ansible_collections.mutual.tls.plugins.module_utils.plan.matrix import PlannedProbe, matrix, on_disk
 from ansible_collections.mutual.tls.plugins.module_utils.plan.text import matrix_text, printable
 from ansible_collections.mutual.tls.plugins.plugin_utils.collected import gather, system_from
 
@@ -37,13 +36,15 @@ class ActionModule(ActionBase):
         _validation, arguments = self.validate_argument_spec(argument_spec=ARGUMENT_SPEC)
         hostvars = (task_vars or {})["hostvars"]
         system = system_from(arguments["system"])
-        wanted = matrix(system, gather(system, hostvars, arguments["collected"], stores=arguments["stores"]))
+        facts = gather(system, hostvars, arguments["collected"], stores=arguments["stores"])
+        wanted = matrix(system, facts)
         registered = {name: hostvars[name].get(arguments["handshakes"]) or {} for name in {probe.member for probe in wanted.probes}}
         made = {name: _by_probe(result) for name, result in registered.items()}
         rows = []
         for probe in wanted.probes:
             result = made[probe.member].get((probe.to_option(None)["name"], probe.present))
-            rows.append(_row(probe, _not_made(registered[probe.member]) if result is None else result))
+            row = _row(probe, _not_made(registered[probe.member]) if result is None else result)
+            rows.append(_with_what_is_served(row, on_disk(system, facts, probe.link.server)))
         refused = sum(row["expect"] == "refused" for row in rows)
         title = f"Matrix: {len(rows)} handshakes, {len(rows) - refused} to be accepted and {refused} to be refused"
         self._display.display("\n".join(["", title, matrix_text(rows), *(f"  Note: {printable(note)}." for note in wanted.notes), ""]))
@@ -52,7 +53,8 @@ class ActionModule(ActionBase):
         failures = [_failure(row) for row in rows if not row["as_expected"]] + [f"{fault}." for fault in wanted.faults]
         if failures:
             lines = "".join(f"\n  - {printable(failure)}" for failure in failures)
-            raise AnsibleActionFail(f"The system does not do what it should:{lines}")
+            message = f"The system does not do what it should:{lines}"
+            return {"failed": True, "msg": message, "changed": False, "links": rows, "notes": list(wanted.notes)}
         return {"changed": False, "links": rows, "notes": list(wanted.notes)}
 
 
@@ -81,6 +83,15 @@ def _row(probe: PlannedProbe, result: Mapping[str, Any]) -> dict[str, Any]:
         "protocol": result["protocol"],
         "served_sha256": result["peer_sha256"],
     }
+
+
+def _with_what_is_served(row: dict[str, Any], on_disk_sha256: str | None) -> dict[str, Any]:
+    """The row; a server that shows another certificate than the one in its keystore fails, whatever comes of the handshake."""
+    served = row["served_sha256"]
+    if row["expect"] == "refused" or None in (served, on_disk_sha256) or served == on_disk_sha256:
+        return row
+    stale = f"renewed on disk, the old one is still served: its keystore has the certificate sha256 {on_disk_sha256}, it shows {served}"
+    return {**row, "as_expected": False, "reason": f"{row['reason']}; {stale}" if row["reason"] else stale}
 
 
 def _failure(row: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import json
 from typing import Any
 
@@ -27,6 +28,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "settings": {"type": "list", "elements": "str", "default": []},
     "unreachable": {"type": "str", "choices": ["stop", "skip"], "default": "stop"},
     "show": {"type": "bool", "default": False},
+    "digest": {"type": "str"},
     "path": {"type": "path"},
 }
 
@@ -54,10 +56,12 @@ class ActionModule(ActionBase):
         except MtlsError as error:
             raise AnsibleActionFail(str(error)) from error
         handshakes = matrix(system, facts)
-        result = {"changed": False, "plan": {**plan.to_dict(), **_for_tasks(system, plan, handshakes)}}
+        public = plan.to_dict()
+        digest = arguments["digest"] or hashlib.sha256(json.dumps(public, sort_keys=True).encode()).hexdigest()
+        result = {"changed": False, "plan": {**public, "digest": digest, **_for_tasks(system, plan, handshakes)}}
         text = plan_text(system, plan)
         if arguments["path"]:
-            write_atomically(arguments["path"], (json.dumps(plan.to_dict(), indent=2) + "\n").encode("utf-8"), mode=0o644)
+            write_atomically(arguments["path"], (json.dumps({**public, "digest": digest}, indent=2) + "\n").encode("utf-8"), mode=0o644)
         if plan.state == "unprovable":
             faults = "".join(f"\n  - {printable(fault)}" for fault in plan.faults)
             raise AnsibleActionFail(f"The plan cannot be carried out; nothing was restarted.{faults}\n{text}")

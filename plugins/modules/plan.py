@@ -60,6 +60,9 @@ options:
     description: Whether to print the plan as a table.
     type: bool
     default: false
+  digest:
+    description: The digest of the run's first plan, which later plans of the same run hand on.
+    type: str
   path:
     description: A file on the controller in which the plan is written as JSON. There are no secrets in it.
     type: path
@@ -116,6 +119,7 @@ plan:
       description:
         - Every link with its C(verdict), which is V(holds), V(awaits) an identity that is made in this run, or V(unknown) when a
           side was not reached.
+        - The file at O(path) may also have links that fail (V(fails)), with the rule (C(rule)) and the C(reason).
       type: list
       elements: dict
     faults:
@@ -126,6 +130,9 @@ plan:
       description: What a person should know and that stops nothing.
       type: list
       elements: str
+    digest:
+      description: The SHA-256 of the run's first plan. Two runs with one digest were to do the same.
+      type: str
     probes:
       description: The handshakes to make, by member, as M(mutual.tls.handshake) takes them.
       type: dict

@@ -196,8 +196,11 @@ def test_readme_lists_the_variables_of_the_inventory() -> None:
 
 @pytest.mark.parametrize("name", CONTROLLER_MODULES)
 def test_documentation_of_a_controller_module_is_its_specification(name: str) -> None:
-    """ansible-test does not compare them where the code is an action plugin."""
-    specification = importlib.import_module(f"ansible_collections.mutual.tls.plugins.action.{name}").ARGUMENT_SPEC
+    """ansible-test does not compare them where the code is an action plugin alone."""
+    action = importlib.import_module(f"ansible_collections.mutual.tls.plugins.action.{name}")
+    specification = getattr(action, "ARGUMENT_SPEC", None)
+    if specification is None:
+        pytest.skip("the action runs a module, whose specification ansible-test compares")
     module = importlib.import_module(f"ansible_collections.mutual.tls.plugins.modules.{name}")
     documented = yaml.safe_load(module.DOCUMENTATION)["options"]
     without_text = {option: {word: value for word, value in told.items() if word != "description"} for option, told in documented.items()}

@@ -84,6 +84,13 @@ def matrix(system: System, facts: Mapping[str, Facts]) -> Matrix:
     return Matrix(tuple(probes), tuple(notes), tuple(faults))
 
 
+def on_disk(system: System, facts: Mapping[str, Facts], member: str) -> str | None:
+    """The SHA-256 of the certificate that *member* should serve, which is the one in its keystore; None when it is not known."""
+    store = facts[member].store
+    identity = store.identity(system.key_alias(system.members[member])) if store is not None else None
+    return identity.sha256 if identity is not None else None
+
+
 def _is_outside(system: System, link: Link) -> bool:
     return system.is_outside(system.members[link.client], system.members[link.server])
 

@@ -1,0 +1,179 @@
+# Copyright: (c) 2026, mutual.tls contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""mutual.tls.outcome: how a run ended, for the person who waits for it and for those who ask later."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.mutual.tls.plugins.module_utils.plan.measured import Facts
+from ansible_collections.mutual.tls.plugins.module_utils.plan.outcome import Undoing, account, certificates, handshakes, table_rows
+from ansible_collections.mutual.tls.plugins.module_utils.plan.text import printable, table
+from ansible_collections.mutual.tls.plugins.plugin_utils.collected import gather, system_from
+from ansible_collections.mutual.tls.plugins.plugin_utils.controller import this_run
+
+ARGUMENT_SPEC: dict[str, Any] = {
+    "system": {"type": "dict", "default": {}},
+    "run": {"type": "str", "default": ""},
+    "verb": {"type": "str", "default": "site"},
+    "audit_log": {"type": "path", "default": ""},
+    "failed": {"type": "bool", "default": False},
+    "rollback": {"type": "str", "choices": ["always", "never"], "default": "always"},
+}
+
+_STORES = ("identity_store", "trust_store", "trust_copy")
+_SETTINGS = ("client_auth_registry", "client_auth_file")
+#: What the undoing of a run registers, and what it says of it when it fails.
+_UNDONE = ("transaction_files_undone", "client_auth_undone", "service_pico", "transaction_after")
+
+
+class ActionModule(ActionBase):
+    """Joins what the tasks of a run registered on each host."""
+
+    _requires_connection = False
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """The line that was written; fails when the run did."""
+        super().run(tmp, task_vars)
+        _validation, arguments = self.validate_argument_spec(argument_spec=ARGUMENT_SPEC)
+        variables = task_vars or {}
+        hostvars = variables["hostvars"]
+        members = list(arguments["system"].get("inventory", variables.get("ansible_play_hosts_all", ())))
+        seen = {name: hostvars[name] for name in members if name in hostvars}
+        undoing = _undoing(seen, _silent(variables, seen), arguments["rollback"] == "always") if arguments["failed"] else None
+        line = _line(arguments, seen, undoing)
+        if not self._task.check_mode:
+            self._append(arguments["audit_log"], line)
+        if undoing is None:
+            return {"changed": False, "line": line}
+        if undoing.handshakes:
+            rows = table_rows(undoing.handshakes)
+            self._display.display(f"\nBefore and after:\n{table(('', 'HANDSHAKE', 'BEFORE', 'AFTER', 'REASON'), rows)}\n")
+        raise AnsibleActionFail(account(undoing))
+
+    def _append(self, path: str, line: Mapping[str, Any]) -> None:
+        """One write at the file's end, so that lines of several runs never mix. That nobody can write there stops no run."""
+        if not path:
+            return
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            try:
+                os.write(descriptor, (json.dumps(line) + "\n").encode())
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            self._display.warning(f"The run is not in the audit log: {path}: {error.strerror}. Name another file in mtls_audit_log.")
+
+
+def _silent(variables: Mapping[str, Any], seen: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Members of this play that do not answer any more: all others remember the failure, or that it was another's."""
+    return [name for name in seen if name in variables.get("ansible_play_hosts_all", ()) and "transaction_cause" not in seen[name]]
+
+
+def _undoing(seen: Mapping[str, Mapping[str, Any]], silent: Collection[str], wanted: bool) -> Undoing:
+    undoing = Undoing(wanted=wanted)
+    undoing.causes += _causes(seen)
+    undoing.causes += [(name, "the connection", "it does not answer any more") for name in silent]
+    undoing.begun = any(_ran(variables.get("transaction_begun")) for variables in seen.values())
+    for name, variables in seen.items():
+        undoing.restored.update(_restored(name, variables))
+        if undoing.begun and wanted:
+            undoing.left += _left(name, variables, name in silent)
+    before = {name: variables.get("transaction_before") or {} for name, variables in seen.items() if name not in silent}
+    after = {name: variables.get("transaction_after") or {} for name, variables in seen.items()}
+    if wanted and any(each.get("results") for each in after.values()):
+        undoing.handshakes = list(handshakes(before, after))
+    return undoing
+
+
+def _ran(result: Mapping[str, Any] | None) -> bool:
+    return bool(result) and not (result or {}).get("skipped") and not (result or {}).get("failed")
+
+
+def _causes(seen: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str, str]]:
+    """What the hosts failed at. Of several hosts with one reason one is named."""
+    told = set()
+    for name, variables in seen.items():
+        cause = variables.get("transaction_cause")
+        why = _reason(cause["why"]) if cause else ""
+        if cause and why not in told:
+            told.add(why)
+            yield name, str(cause["at"]), why
+
+
+def _reason(message: Any) -> str:
+    """Why a task failed, in its own words: without what Ansible puts before them, and without control characters."""
+    text = str(message).strip()
+    for words in ("Task failed: ", "Action failed: ", "Module failed: "):
+        text = text.removeprefix(words)
+    return "\n".join(printable(line) for line in text.splitlines())
+
+
+def _restored(name: str, variables: Mapping[str, Any]) -> dict[str, list[str]]:
+    files = [file["path"] for file in (variables.get("transaction_files_undone") or {}).get("files") or () if file["action"] != "none"]
+    undone = variables.get("client_auth_undone") or {}
+    containers = [f"the values of {undone.get('container')}"] if undone.get("changed") else []
+    return {name: files + containers} if files or containers else {}
+
+
+def _left(name: str, variables: Mapping[str, Any], silent: bool) -> Iterator[str]:
+    """What was not undone on one member."""
+    if silent:
+        yield f"'{name}' does not answer any more; its files are as this run left them."
+        return
+    for registered in _UNDONE:
+        result = variables.get(registered) or {}
+        if result.get("unreachable") or result.get("failed"):
+            yield f"'{name}': {_reason(result.get('msg', 'no reason given'))}"
+
+
+def _line(arguments: Mapping[str, Any], seen: Mapping[str, Mapping[str, Any]], undoing: Undoing | None) -> dict[str, Any]:
+    """What is written down: no secrets, no PEM."""
+    operator = this_run()
+    plan = next((found["plan"] for found in (each.get("product_plan") or {} for each in seen.values()) if found.get("plan")), {})
+    before, after = _facts(arguments["system"], seen)
+    changed = list(certificates(before, after))
+    settings = [
+        {"member": name, "setting": change["name"], "action": change["action"], "reason": change["reason"]}
+        for name, variables in seen.items()
+        for registered in _SETTINGS
+        for change in (variables.get(registered) or {}).get("changes") or ()
+    ]
+    restarts = [{"member": each["member"], "process": each["process"], "reason": each["reason"]} for each in plan.get("restarts", ())]
+    restarted = any(variables.get("service_restarting") for variables in seen.values())
+    rows = next((found["links"] for found in (each.get("handshake_matrix") or {} for each in seen.values()) if "links" in found), [])
+    outcome = "changed" if changed or settings or restarted else "unchanged"
+    return {
+        "time": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "run": arguments["run"],
+        "operator": {"user": operator["user"], "host": operator["host"]},
+        "verb": arguments["verb"],
+        "plan_sha256": plan.get("digest"),
+        "certificates": changed,
+        "settings": settings,
+        "restarts": restarts if restarted else [],
+        "matrix": {
+            "accepted": sum(row["outcome"] == "accepted" for row in rows),
+            "refused": sum(row["outcome"] == "refused" for row in rows),
+            "unexpected": sum(not row["as_expected"] for row in rows),
+        },
+        "outcome": undoing.state if undoing is not None else outcome,
+        "causes": [{"member": member, "at": at, "why": why} for member, at, why in undoing.causes] if undoing is not None else [],
+    }
+
+
+def _facts(system: Mapping[str, Any], seen: Mapping[str, Any]) -> tuple[dict[str, Facts], dict[str, Facts]]:
+    """What was measured before the run, and what its stores are now."""
+    if not system:
+        return {}, {}
+    read = system_from(system)
+    return gather(read, seen, "product_member"), gather(read, seen, "product_member", stores=_STORES)
