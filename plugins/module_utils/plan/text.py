@@ -12,6 +12,8 @@ from ansible_collections.mutual.tls.plugins.module_utils.plan.build import Plan
 from ansible_collections.mutual.tls.plugins.module_utils.plan.system import System
 
 _WIDEST = 60
+#: More rows than this nobody reads one by one.
+_MANY = 24
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
@@ -44,12 +46,39 @@ def plan_text(system: System, plan: Plan) -> str:
     return "\n".join(lines)
 
 
-def _grouped(plan: Plan) -> list[tuple[str, str, str, str, str]]:
-    """The changes; those of one member that differ in the subject only share a row."""
+def _grouped(plan: Plan) -> list[tuple[str, ...]]:
+    """The changes; those of one member that differ in the subject only share a row, and in long plans so do members."""
     rows: dict[tuple[str, str, str, str], list[str]] = {}
     for change in plan.changes:
         rows.setdefault((change.member, change.what, change.action, change.reason), []).append(change.subject)
-    return [(member, what, action, _shortened(subjects), reason) for (member, what, action, reason), subjects in rows.items()]
+    shown: list[tuple[str, ...]] = [
+        (member, what, action, _shortened(subjects), reason) for (member, what, action, reason), subjects in rows.items()
+    ]
+    if len(shown) <= _MANY:
+        return shown
+    return _merged(_merged(shown, 3, {4: "each"}), 0, {3: "(its own)", 4: "it"})
+
+
+def _merged(rows: Sequence[tuple[str, ...]], column: int, masks: Mapping[int, str]) -> list[tuple[str, ...]]:
+    """Rows that differ in *column* only become one, where its first row was.
+
+    *masks*: other columns in which the cell's own text may stand, and the word that takes its place in a row made of several.
+    """
+    groups: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
+    for row in rows:
+        groups.setdefault(_masked(row, column, masks), []).append(row)
+    merged = []
+    for masked, group in groups.items():
+        several = [*masked[:column], _shortened([row[column] for row in group]), *masked[column + 1 :]]
+        merged.append(group[0] if len(group) == 1 else tuple(several))
+    return merged
+
+
+def _masked(row: tuple[str, ...], column: int, masks: Mapping[int, str]) -> tuple[str, ...]:
+    own = row[column]
+    cells = [masks[at] if at in masks and cell == own else cell for at, cell in enumerate(row)]
+    cells = [cell.replace(f"'{own}'", masks[at]) if at in masks else cell for at, cell in enumerate(cells)]
+    return (*cells[:column], "", *cells[column + 1 :])
 
 
 def _shortened(subjects: Sequence[str]) -> str:
@@ -59,21 +88,30 @@ def _shortened(subjects: Sequence[str]) -> str:
 
 
 def matrix_text(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The handshakes made, those that differ from what was expected first."""
-    ordered = sorted(rows, key=lambda row: bool(row["as_expected"]))
-    return table(
-        ("", "CLIENT", "SERVER", "ADDRESS", "EXPECTED", "OUTCOME", "PROTOCOL", "REASON"),
-        (
-            (
-                "ok" if row["as_expected"] else "FAIL",
-                row["client"],
-                row["server"],
-                row["address"],
-                row["expect"],
-                row["outcome"],
-                row["protocol"] or "-",
-                row["reason"] or "",
-            )
-            for row in ordered
-        ),
+    """The handshakes made: those that differ from what was expected first, one by one; of many others those alike in one row."""
+    failures = [_matrix_row(row) for row in rows if not row["as_expected"]]
+    others = [_matrix_row(row) for row in rows if row["as_expected"]]
+    if len(others) > _MANY:
+        others = _merged(others, 1, {})  # clients of one server
+        others = _merged([(*row[:2], f"{row[2]} {row[3]}", *row[4:]) for row in others], 2, {})  # servers of one client
+        others = [(*row[:2], *_server_and_address(row[2]), *row[3:]) for row in others]
+    return table(("", "CLIENT", "SERVER", "ADDRESS", "EXPECTED", "OUTCOME", "PROTOCOL", "REASON"), [*failures, *others])
+
+
+def _server_and_address(text: str) -> tuple[str, str]:
+    """What was joined for a moment; several servers have no one address."""
+    server, _blank, rest = text.partition(" ")
+    return (text, "") if rest.count(" ") else (server, rest)
+
+
+def _matrix_row(row: Mapping[str, Any]) -> tuple[str, ...]:
+    return (
+        "ok" if row["as_expected"] else "FAIL",
+        row["client"],
+        row["server"],
+        row["address"],
+        row["expect"],
+        row["outcome"],
+        row["protocol"] or "-",
+        row["reason"] or "",
     )

@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+from ansible_collections.mutual.tls.plugins.module_utils.plan.build import Change, Plan
 from ansible_collections.mutual.tls.plugins.module_utils.plan.text import matrix_text, plan_text, table
 from ansible_collections.mutual.tls.plugins.module_utils.x509 import timestamp
 
-from .scenery import DAY, NOW, Scene, identity
+from .scenery import DAY, NOW, PATH, Scene, identity
 
 
 def test_columns_are_as_wide_as_their_widest_cell() -> None:
@@ -62,7 +63,8 @@ def test_links_that_fail_come_with_their_reasons() -> None:
     assert plan_text(scene.system, scene.plan()).endswith(
         "Links that would not work:\n"
         "  LINK                        WHY\n"
-        f"  desktop1 -> platform1:6790  the certificate of 'desktop1' (CN=desktop1, sha256 {sha256}) expired on {timestamp(NOW - DAY)}"
+        f"  desktop1 -> platform1:6790  the certificate of 'desktop1' (CN=desktop1, sha256 {sha256}, keystore {PATH}) "
+        f"expired on {timestamp(NOW - DAY)}: renew it"
     )
 
 
@@ -90,3 +92,41 @@ def test_what_differs_from_the_expectation_comes_first() -> None:
 def test_what_hosts_say_cannot_move_the_cursor() -> None:
     shown = table(("WHO", "WHY"), [("ec1", "\x1b[2J\rall is well")])
     assert shown.splitlines()[1] == "  ec1  \\x1b[2J\\rall is well"
+
+
+# --- sixty members ----------------------------------------------------------------------------------------------------
+
+MANY = [f"ec{number}" for number in range(1, 61)]
+
+
+def test_a_plan_for_sixty_members_fits_on_a_screen() -> None:
+    changes = [Change("platform1", "keystore", name, "trust", f"'{name}' and 'platform1' connect to each other") for name in MANY]
+    for name in MANY:
+        changes.append(Change(name, "keystore", name, "create", "there is no private key under this alias"))
+        changes.append(Change(name, "keystore", "platform1", "trust", f"'platform1' and '{name}' connect to each other"))
+    changes.append(Change("ec7", "restart", "ec7", "restart", "it is not running"))
+    assert plan_text(Scene().system, Plan(changes=changes)).splitlines()[1:] == [
+        "  MEMBER           WHAT      ACTION   WHICH            WHY",
+        "  platform1        keystore  trust    ec1 and 59 more  each and 'platform1' connect to each other",
+        "  ec1 and 59 more  keystore  create   (its own)        there is no private key under this alias",
+        "  ec1 and 59 more  keystore  trust    platform1        'platform1' and it connect to each other",
+        "  ec7              restart   restart  ec7              it is not running",
+    ]
+
+
+def test_a_matrix_of_sixty_members_fits_on_a_screen_and_hides_no_failure() -> None:
+    def row(client: str, server: str, expect: str, outcome: str, reason: str = "") -> dict[str, object]:
+        address = "192.0.2.1:6790" if server == "p" else f"{server}:6791"
+        told = {"client": client, "server": server, "address": address, "expect": expect, "outcome": outcome, "reason": reason}
+        return {**told, "protocol": "TLSv1.3", "as_expected": expect == outcome}
+
+    rows = [row(name, "p", "accepted", "refused" if name == "ec9" else "accepted") for name in MANY]
+    rows += [row("p", name, "accepted", "accepted") for name in MANY]
+    rows += [row("(a stranger)", name, "refused", "refused", "unknown_ca") for name in ("p", *MANY)]
+    assert matrix_text(rows).splitlines() == [
+        "        CLIENT           SERVER                        ADDRESS         EXPECTED  OUTCOME   PROTOCOL  REASON",
+        "  FAIL  ec9              p                             192.0.2.1:6790  accepted  refused   TLSv1.3",
+        "  ok    ec1 and 58 more  p                             192.0.2.1:6790  accepted  accepted  TLSv1.3",
+        "  ok    p                ec1 ec1:6791 and 59 more                      accepted  accepted  TLSv1.3",
+        "  ok    (a stranger)     p 192.0.2.1:6790 and 60 more                  refused   refused   TLSv1.3   unknown_ca",
+    ]
