@@ -50,10 +50,12 @@ def table(role: Path) -> str:
     """The variables of *role*, a row each, in the order of the specification."""
     defaults = in_yaml(role / "defaults" / "main.yml")
     rows = ["| variable | type | default | meaning |", "| --- | --- | --- | --- |"]
+    options: dict[str, Any] = {}
     for entry_point in in_yaml(role / "meta" / "argument_specs.yml")["argument_specs"].values():
-        for name, option in entry_point.get("options", {}).items():
-            cells = (f"`{name}`", kind(option), default(option, defaults.get(name)), meaning(option))
-            rows.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
+        options.update(entry_point.get("options", {}))  # several entry points may take one variable
+    for name, option in options.items():
+        cells = (f"`{name}`", kind(option), default(option, defaults.get(name)), meaning(option))
+        rows.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
     return "\n".join(rows)
 
 
