@@ -19,9 +19,10 @@ from loopback import Loopback  # noqa: E402
 
 @pytest.fixture(scope="module")
 def loopback(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, java_home: Path) -> Iterator[Loopback]:
-    """A running system without TLS; the test module's VARIABLES are its wishes."""
+    """A running system without TLS; the test module's VARIABLES are its wishes, WITHOUT its missing members."""
     network = f"{64 + secrets.randbelow(150)}.{secrets.randbelow(250)}"  # another for each, so that runs may overlap
-    system = Loopback(tmp_path_factory.mktemp("system"), network, java_home, dict(getattr(request.module, "VARIABLES", {})))
+    wishes, without = getattr(request.module, "VARIABLES", {}), getattr(request.module, "WITHOUT", ())
+    system = Loopback(tmp_path_factory.mktemp("system"), network, java_home, dict(wishes), without)
     try:
         system.start()
         yield system

@@ -18,6 +18,8 @@ from mediationzone.install import install_system, start_system, stop_system
 from mediationzone.layout import Layout
 
 BIN = Path(sys.executable).parent
+#: Where the connection plugin is that can be cut.
+CONNECTIONS = Path(__file__).parent / "connections"
 #: A part of the password that no quoting changes; another in each process, whose command lines others watch.
 WORD = f"$word{os.getpid()}"
 #: Everything that breaks when a password goes through a shell, a template or a properties file unquoted.
@@ -48,6 +50,8 @@ class Loopback:
     network: str
     java_home: Path
     variables: dict[str, Any] = field(default_factory=dict)
+    #: Members that this system does not have.
+    without: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self.kinds = {
@@ -58,6 +62,8 @@ class Loopback:
             "desktop1": "client",
             "desktop2": "client",
         }
+        for name in self.without:
+            del self.kinds[name]
         self.addresses = {name: f"127.{self.network}.{number}" for number, name in enumerate(self.kinds, start=11)}
         self.endpoints = {
             "platform1": [{"name": "platform", "port": 6790}],
@@ -65,6 +71,7 @@ class Loopback:
             "ec2": [{"name": "ec2", "port": 6791}],
             "sc1": [{"name": "sc1", "port": 6792}],
         }
+        self.endpoints = {name: endpoints for name, endpoints in self.endpoints.items() if name in self.kinds}
 
     @property
     def system(self) -> dict[str, Any]:
@@ -155,6 +162,7 @@ class Loopback:
             "ANSIBLE_NOCOLOR": "1",
             "ANSIBLE_HOME": str(self.root / "ansible"),
             "ANSIBLE_LOCALHOST_WARNING": "0",
+            "ANSIBLE_CONNECTION_PLUGINS": str(CONNECTIONS),
             **(more or {}),
         }
 

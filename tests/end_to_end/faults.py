@@ -1,0 +1,120 @@
+# Copyright: (c) 2026, mutual.tls contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs that something happens to, and what the system is afterwards, as it says itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from judges import s_client
+from loopback import Loopback
+
+BEGUN = "TASK [mutual.tls.transaction : See what the member's handshakes come to before the run]"
+TRUST = "TASK [mutual.tls.trust : Trust whom the plan names, and nobody that it revokes]"
+SETTINGS = "TASK [mutual.tls.client_auth : Set the member's values in the registry]"
+RESTARTS = "TASK [mutual.tls.service : MediationZone | Stop, tier by tier]"
+STARTS = "TASK [mutual.tls.service : MediationZone | Start, tier by tier]"
+ROLLING = "TASK [mutual.tls.service : MediationZone | Restart one process after the other, tier by tier]"
+MATRIX = "TASK [mutual.tls.handshake : Make the member's handshakes]"
+END = "TASK [mutual.tls.transaction : Keep the member's files no longer at hand]"
+UNDO = "TASK [mutual.tls.transaction : Undo | Put the member's files back]"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a run ended."""
+
+    code: int
+    output: str
+
+    @property
+    def last_lines(self) -> str:
+        """What is on the screen of somebody who comes back to it, without the recap's table."""
+        return "\n".join(self.output.partition("PLAY RECAP")[0].strip().splitlines()[-20:])
+
+
+def run(
+    loopback: Loopback,
+    playbook: str = "site",
+    *options: str,
+    happens: Mapping[str, Callable[[], Any]] | None = None,
+    kill_at: str | None = None,
+    hosts: dict[str, dict[str, Any]] | None = None,
+    **extra: Any,
+) -> Ended:
+    """Run a playbook. *happens* says what is done as soon as a line that holds the key is printed, once each.
+
+    With *kill_at* the run, and all that it started, is killed with SIGKILL at that line. The run stands still meanwhile.
+    """
+    waiting = dict(happens or {})
+    output = []
+    command = loopback.command(playbook, *options, hosts=hosts, extra=extra)
+    environment = loopback.environment()
+    with subprocess.Popen(
+        command, cwd=loopback.root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            output.append(line)
+            if kill_at is not None and kill_at in line:
+                os.killpg(process.pid, signal.SIGKILL)
+                break
+            for words in [words for words in waiting if words in line]:
+                os.kill(process.pid, signal.SIGSTOP)  # nothing that comes after this line may begin before it has happened
+                waiting.pop(words)()
+                os.kill(process.pid, signal.SIGCONT)
+    assert not waiting, f"never printed: {list(waiting)}\n{''.join(output)[-3000:]}"
+    return Ended(process.returncode, "".join(output))
+
+
+def counters(loopback: Loopback, pico: str, container: str | None = None) -> dict[str, Any]:
+    """What a pico says of its connection to the Platform; it tries again and again, as long as it runs."""
+    content: dict[str, Any] = json.loads((loopback.root / (container or pico) / "tmp" / f"{pico}.counters.json").read_text())
+    return content
+
+
+def wait_for(condition: Callable[[], Any], what: str, seconds: float = 15) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
+        time.sleep(0.1)
+
+
+def works(loopback: Loopback) -> None:
+    """The Execution containers are connected to the Platform, over TLS, and who has no certificate is refused."""
+    for pico in ("ec1", "ec2"):
+        wait_for(lambda pico=pico: counters(loopback, pico)["connected"], f"{pico} to be connected")
+    assert "WELCOME" not in s_client(loopback), "a client without a certificate was let in"
+
+
+def served(loopback: Loopback, member: str) -> str:
+    """The SHA-256 of the certificate that the member's process serves."""
+    port = loopback.endpoints[member][0]["port"]
+    shown = s_client(loopback, "-showcerts", member=member, port=port)
+    pem = re.search(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", shown, re.DOTALL)
+    assert pem is not None, shown
+    printed = subprocess.run(
+        ["openssl", "x509", "-noout", "-fingerprint", "-sha256"], input=pem[0], capture_output=True, text=True, check=True
+    ).stdout
+    return printed.partition("=")[2].strip().replace(":", "").lower()
+
+
+def converges(loopback: Loopback, **options: Any) -> None:
+    """A plain run brings the system to its wishes, and a further one changes and restarts nothing."""
+    again = run(loopback, **options)
+    assert again.code == 0, again.output[-4000:]
+    works(loopback)
+    before = loopback.processes()
+    further = loopback.play("site", hosts=options.pop("hosts", None), extra=options)
+    assert (further.code, further.changed) == (0, 0), further.output[-4000:]
+    assert loopback.processes() == before
+    assert not list(loopback.root.glob("*/keys.transaction")), "a transaction was left open"

@@ -1,0 +1,443 @@
+# Copyright: (c) 2026, mutual.tls contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What goes wrong at night: whatever it is, the system is the old one or the new one afterwards, works, and the cause is named.
+
+Each run here makes new keys for everybody (``mtls_generation``), so that it changes every store and restarts every process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import itertools
+import json
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from faults import (
+    BEGUN,
+    END,
+    MATRIX,
+    RESTARTS,
+    ROLLING,
+    SETTINGS,
+    STARTS,
+    TRUST,
+    UNDO,
+    Ended,
+    converges,
+    counters,
+    run,
+    served,
+    wait_for,
+    works,
+)
+from loopback import PASSWORD, Loopback
+from mediationzone.install import start_system, stop_system
+
+from ansible_collections.mutual.tls.plugins.module_utils import keystore as stores
+from ansible_collections.mutual.tls.plugins.module_utils import pkcs12
+from ansible_collections.mutual.tls.plugins.module_utils.entries import Contents, PrivateKeyEntry, Protection, TrustedCertEntry
+from ansible_collections.mutual.tls.plugins.module_utils.profiles import PROFILES
+
+VARIABLES = {"mtls_key_type": "EC"}
+WITHOUT = ("sc1", "desktop2")
+GENERATIONS = itertools.count(2)
+DAY = datetime.timedelta(days=1)
+#: What Python's clock is on a host that is two days ahead.
+CLOCK = """
+import datetime, time
+_AHEAD = 2 * 86400
+_time, _datetime = time.time, datetime.datetime
+time.time = lambda: _time() + _AHEAD
+class Kind(type):
+    def __instancecheck__(cls, each):
+        return isinstance(each, _datetime)
+class Ahead(_datetime, metaclass=Kind):
+    @classmethod
+    def now(cls, tz=None):
+        return cls.fromtimestamp(time.time(), tz)
+datetime.datetime = Ahead
+"""
+
+
+@pytest.fixture(scope="module")
+def enabled(loopback: Loopback) -> Loopback:
+    """The system with client auth."""
+    done = run(loopback, "enable")
+    assert done.code == 0, done.output[-4000:]
+    return loopback
+
+
+@pytest.fixture()
+def generation(enabled: Loopback) -> Iterator[int]:
+    """Another one for each test, which leaves no override behind."""
+    yield next(GENERATIONS)
+    for path in enabled.root.glob("*/etc/zz_override.properties"):
+        path.unlink()
+
+
+@pytest.fixture()
+def certificates(enabled: Loopback) -> dict[str, str]:
+    """What everybody served before the run."""
+    works(enabled)
+    return {name: served(enabled, name) for name in enabled.endpoints}
+
+
+def is_as_before(loopback: Loopback, certificates: dict[str, str], ended: Ended) -> None:
+    """The run failed, and the system works with the certificates that it had."""
+    assert ended.code != 0
+    assert "This run failed and was undone: the system is as it was before." in ended.last_lines, ended.output[-6000:]
+    works(loopback)
+    assert {name: served(loopback, name) for name in loopback.endpoints} == certificates
+
+
+def override(loopback: Loopback, member: str, **settings: str) -> Path:
+    """A file with settings of one container that its pico takes before those of the registry."""
+    path = loopback.root / member / "etc" / "zz_override.properties"
+    path.write_text("".join(f"{name.replace('__', '.')}={value}\n" for name, value in settings.items()), encoding="utf-8")
+    return path
+
+
+def no_override(loopback: Loopback, member: str) -> None:
+    """Take it away again."""
+    (loopback.root / member / "etc" / "zz_override.properties").unlink()
+
+
+def thief(loopback: Loopback, member: str, stolen: list[socket.socket]) -> None:
+    """Take the member's port as soon as it is free, in the place of another program; *stolen* gives it back."""
+    address = (loopback.addresses[member], loopback.endpoints[member][0]["port"])
+
+    def take() -> None:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            with contextlib.suppress(OSError):
+                stolen.append(socket.create_server(address))
+                return
+            time.sleep(0.005)
+
+    threading.Thread(target=take, daemon=True).start()
+
+
+def made(name: str, *, ended: datetime.timedelta | None = None) -> PrivateKeyEntry:
+    """A new key with a certificate of its own, which ended that long ago, or ends tomorrow."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    named = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    end = datetime.datetime.now(datetime.timezone.utc) + (DAY if ended is None else -ended)
+    certificate = x509.CertificateBuilder(named, named, key.public_key(), x509.random_serial_number(), end - 100 * DAY, end)
+    pkcs8 = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    return PrivateKeyEntry(name, pkcs8, (certificate.sign(key, hashes.SHA256()).public_bytes(Encoding.DER),), None)
+
+
+def put(path: Path, *entries: PrivateKeyEntry | TrustedCertEntry) -> None:
+    """Put another store in the file's place, under the same password."""
+    contents = Contents(entries, Protection())
+    path.write_bytes(pkcs12.write(contents, PASSWORD, PROFILES["default"].protection, now=int(time.time() * 1000)))
+
+
+@contextlib.contextmanager
+def connected(loopback: Loopback, member: str) -> Iterator[BinaryIO]:
+    """A connection to the Platform, from the member's address, with its identity."""
+    entry = stores.parse_store(loopback.store(member).read_bytes(), PASSWORD).key_entry(None)
+    identity = loopback.root / f"{member}.pem"
+    identity.write_bytes(
+        entry.private_key().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        + x509.load_der_x509_certificate(entry.chain[0]).public_bytes(Encoding.PEM)
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.load_cert_chain(identity)
+    address = (loopback.addresses["platform1"], 6790)
+    with (
+        socket.create_connection(address, timeout=10, source_address=(loopback.addresses[member], 0)) as plain,
+        context.wrap_socket(plain) as wrapped,
+        wrapped.makefile("rwb", buffering=0) as stream,
+    ):
+        yield stream
+
+
+# --- a process that does not do what it should ----------------------------------------------------------------------
+
+
+@pytest.mark.long
+def test_a_pico_that_does_not_come_up(enabled: Loopback, certificates: dict[str, str], generation: int) -> None:
+    ended = run(
+        enabled,
+        happens={
+            RESTARTS: lambda: override(enabled, "ec1", pico__rcp__tls__keystore__alias="nobody"),
+            UNDO: lambda: no_override(enabled, "ec1"),
+        },
+        mtls_generation=generation,
+    )
+    is_as_before(enabled, certificates, ended)
+    assert "The pico 'ec1' did not start" in ended.last_lines
+    converges(enabled, mtls_generation=generation)
+
+
+@pytest.mark.fault
+def test_a_pico_that_comes_up_with_the_old_settings(enabled: Loopback, certificates: dict[str, str], generation: int) -> None:
+    old = enabled.root / "ec1" / "old-keys"
+    shutil.copy(enabled.store("ec1"), old)
+    ended = run(
+        enabled, happens={RESTARTS: lambda: override(enabled, "ec1", pico__rcp__tls__keystore=str(old))}, mtls_generation=generation
+    )
+    is_as_before(enabled, certificates, ended)
+    assert "renewed on disk, the old one is still served" in ended.last_lines
+    no_override(enabled, "ec1")
+    converges(enabled, mtls_generation=generation)
+
+
+@pytest.mark.fault
+def test_a_port_that_another_program_has_taken(enabled: Loopback, certificates: dict[str, str], generation: int) -> None:
+    stolen: list[socket.socket] = []
+    ended = run(
+        enabled,
+        happens={RESTARTS: lambda: thief(enabled, "ec1", stolen), UNDO: lambda: stolen.pop().close()},
+        mtls_generation=generation,
+        mtls_service_timeout=10,
+    )
+    is_as_before(enabled, certificates, ended)
+    assert f"{enabled.addresses['ec1']}:6791" in ended.last_lines
+    converges(enabled, mtls_generation=generation)
+
+
+@pytest.mark.fault
+def test_a_keystore_that_is_replaced_after_the_proof(enabled: Loopback, certificates: dict[str, str], generation: int) -> None:
+    ended = run(enabled, happens={RESTARTS: lambda: put(enabled.store("ec1"), made("ec1"))}, mtls_generation=generation)
+    is_as_before(enabled, certificates, ended)
+    converges(enabled, mtls_generation=generation)
+
+
+@pytest.mark.fault
+def test_a_wrong_password_in_one_container(enabled: Loopback, generation: int) -> None:
+    """Somebody stored another password than the keystore has; the process has not noticed it yet."""
+    mzsh = enabled.root / "platform1" / "bin" / "mzsh"
+    wrong = subprocess.run([str(mzsh), "encryptpassword"], input="wrong\n", capture_output=True, text=True, check=True).stdout.strip()
+    target = 'topo://container:ec1/val:common."pico.rcp.tls.keystore.password"'
+    subprocess.run([str(mzsh), "topo", "set", target, json.dumps(wrong)], check=True, capture_output=True)
+    converges(enabled, mtls_generation=generation)
+
+
+def away(loopback: Loopback, pico: str, container: str) -> tuple[str, str]:
+    """From when to when the pico was away last, as its log says."""
+    lines = (loopback.root / container / "log" / f"{pico}.log").read_text(encoding="utf-8").splitlines()
+    stopped = next(line for line in reversed(lines) if line.endswith("INFO stopped"))
+    up = next(line for line in reversed(lines) if "INFO up: " in line)
+    return stopped[:23], up[:23]
+
+
+@pytest.mark.long
+def test_one_process_restarts_after_the_other(enabled: Loopback) -> None:
+    """Another protection of the keystores, with which old and new work together."""
+    before = enabled.processes()
+    ended = run(enabled, mtls_keystore_profile="java8", mtls_restart="rolling")
+    assert ended.code == 0, ended.output[-4000:]
+    assert not set(before.values()) & set(enabled.processes().values())
+    spans = sorted(away(enabled, endpoints[0]["name"], member) for member, endpoints in enabled.endpoints.items())
+    assert len(spans) == 3
+    assert all(first[1] < second[0] for first, second in itertools.pairwise(spans)), spans
+    assert max(spans) in {away(enabled, name, name) for name in ("ec1", "ec2")}, "the Platform comes first"
+    works(enabled)
+
+
+@pytest.mark.fault
+def test_one_process_that_does_not_come_up_stops_the_others_restarts(enabled: Loopback) -> None:
+    works(enabled)
+    ended = run(
+        enabled,
+        happens={
+            ROLLING: lambda: [override(enabled, name, pico__rcp__tls__keystore__alias="nobody") for name in ("ec1", "ec2")],
+            UNDO: lambda: [no_override(enabled, name) for name in ("ec1", "ec2")],
+        },
+        mtls_keystore_profile="default",
+        mtls_restart="rolling",
+    )
+    assert "This run failed and was undone" in ended.last_lines, ended.output[-6000:]
+    assert ended.output.partition(UNDO)[0].count("MediationZone | Restart ec") == 1, "the other was restarted too"
+    works(enabled)
+    converges(enabled)
+
+
+# --- a host that does not do what it should --------------------------------------------------------------------------
+
+
+def wired(loopback: Loopback, member: str) -> tuple[dict[str, dict[str, Any]], Path]:
+    """Inventory variables with which the member's host can be cut off, and the file that does it."""
+    cut = loopback.root / f"{member}.cut"
+    return {member: {"ansible_connection": "cut", "cut_file": str(cut)}}, cut
+
+
+@pytest.mark.long
+def test_a_host_that_is_gone_while_trust_is_distributed(enabled: Loopback, certificates: dict[str, str], generation: int) -> None:
+    hosts, cut = wired(enabled, "ec1")
+    failures = counters(enabled, "ec1")["failures"]
+    ended = run(enabled, hosts=hosts, happens={TRUST: cut.touch}, mtls_generation=generation)
+    assert ended.code != 0
+    assert "'ec1' does not answer any more; its files are as this run left them." in ended.last_lines, ended.output[-6000:]
+    works(enabled)
+    assert {name: served(enabled, name) for name in enabled.endpoints} == certificates, "something was restarted"
+    assert counters(enabled, "ec1")["failures"] == failures, "a connection failed while trust was only added"
+    cut.unlink()
+    converges(enabled, hosts=hosts, mtls_generation=generation)
+
+
+@pytest.mark.fault
+def test_a_host_that_is_down_for_the_whole_run(enabled: Loopback, generation: int) -> None:
+    """Its keystore is of the old generation when it is back, and the next run brings it in."""
+    hosts, cut = wired(enabled, "ec1")
+    cut.touch()
+    before = {name: served(enabled, name) for name in enabled.endpoints}
+    ended = run(enabled, hosts=hosts, mtls_generation=generation, mtls_unreachable="skip")
+    assert ended.code != 0
+    assert "Run it when all members are reached" in ended.last_lines, "who trusts the old certificate could not follow"
+    assert {name: served(enabled, name) for name in enabled.endpoints} == before
+    cut.unlink()
+    converges(enabled, hosts=hosts, mtls_generation=generation)
+
+
+@pytest.mark.fault
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
+def test_a_disk_that_is_full(enabled: Loopback, certificates: dict[str, str], generation: int) -> None:
+    store = enabled.store("ec2")
+    disk = enabled.root / "small"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(disk)], check=True)
+    try:
+        shutil.copy(store, disk / "keys")
+        shutil.move(store, enabled.root / "ec2" / "keys.moved")
+        store.symlink_to(disk / "keys")
+        fill(disk)
+        ended = run(enabled, mtls_generation=generation)
+        assert ended.code != 0
+        assert "No space left on device" in ended.last_lines, ended.output[-4000:]
+        works(enabled)
+        assert {name: served(enabled, name) for name in enabled.endpoints} == certificates
+    finally:
+        content = (disk / "keys").read_bytes()
+        store.unlink()
+        store.write_bytes(content)
+        subprocess.run(["umount", str(disk)], check=True)
+    converges(enabled, mtls_generation=generation)
+
+
+def fill(disk: Path) -> None:
+    with contextlib.suppress(OSError), (disk / "filler").open("wb", buffering=0) as stream:
+        while True:
+            stream.write(bytes(1024))
+
+
+# --- the controller that is gone -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        *(pytest.param(task, marks=pytest.mark.fault) for task in (BEGUN, TRUST, SETTINGS, RESTARTS, MATRIX, END)),
+        pytest.param(STARTS, marks=pytest.mark.long),
+    ],
+    ids=lambda task: task.rpartition(": ")[2],
+)
+def test_a_controller_that_is_killed(enabled: Loopback, generation: int, task: str) -> None:
+    failures = counters(enabled, "ec1")["failures"]
+    run(enabled, kill_at=task, mtls_generation=generation)
+    if task not in (STARTS,):
+        works(enabled)
+    if task in (BEGUN, TRUST, SETTINGS):
+        assert counters(enabled, "ec1")["failures"] == failures, "a connection failed while trust was only added"
+    converges(enabled, mtls_generation=generation)
+
+
+# --- more than one -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.long
+def test_two_runs_at_once(enabled: Loopback, generation: int) -> None:
+    others: list[Ended] = []
+    ended = run(
+        enabled,
+        happens={SETTINGS: lambda: others.append(run(enabled, mtls_generation=generation))},
+        mtls_generation=generation,
+    )
+    [other] = others
+    assert other.code != 0
+    assert "Another run (" in other.last_lines, other.output[-4000:]
+    assert "has been changing this member since" in other.last_lines
+    assert ended.code == 0, ended.output[-4000:]
+    works(enabled)
+    converges(enabled, mtls_generation=generation)
+
+
+@pytest.mark.fault
+def test_a_run_that_is_limited_to_one_host(enabled: Loopback, certificates: dict[str, str], generation: int) -> None:
+    before = {name: enabled.store(name).read_bytes() for name in enabled.kinds}
+    ended = run(enabled, "site", "--limit", "ec1", mtls_generation=generation)
+    assert ended.code != 0
+    assert {name: enabled.store(name).read_bytes() for name in enabled.kinds} == before
+    works(enabled)
+    assert {name: served(enabled, name) for name in enabled.endpoints} == certificates
+    converges(enabled, mtls_generation=generation)
+
+
+# --- time ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.long
+def test_every_certificate_has_expired(enabled: Loopback, generation: int) -> None:
+    """Nothing connects any more, and no step of the repair needs that anything does."""
+    keys = {name: made(name, ended=DAY) for name in enabled.kinds}
+    for name, key in keys.items():
+        put(enabled.store(name), key, *(TrustedCertEntry(other, keys[other].chain[0]) for other in keys if other != name))
+    stop_system(enabled.root, enabled.system)
+    start_system(enabled.root, enabled.system)
+    wait_for(lambda: not counters(enabled, "ec1")["connected"], "ec1 to be refused")
+    converges(enabled, mtls_generation=generation)
+
+
+@pytest.mark.fault
+def test_a_clock_that_is_two_days_ahead(enabled: Loopback, certificates: dict[str, str], generation: int) -> None:
+    """What that host makes is not valid yet for anybody else."""
+    ahead = enabled.root / "ahead"
+    ahead.mkdir(exist_ok=True)
+    (ahead / "sitecustomize.py").write_text(CLOCK, encoding="utf-8")
+    python = ahead / "python"
+    python.write_text(f'#!/bin/sh\nPYTHONPATH={ahead} exec {sys.executable} "$@"\n', encoding="utf-8")
+    python.chmod(0o755)
+    ended = run(enabled, hosts={"ec1": {"ansible_python_interpreter": str(python)}}, mtls_generation=generation)
+    assert ended.code != 0
+    assert "is not valid before" in ended.last_lines, ended.output[-6000:]
+    works(enabled)
+    assert {name: served(enabled, name) for name in enabled.endpoints} == certificates
+    converges(enabled, mtls_generation=generation)
+
+
+@pytest.mark.fault
+def test_a_revoked_desktop_that_is_still_connected(enabled: Loopback) -> None:
+    """Last of all here: the desktop stays revoked. Its connection ends with the run, and it gets no other."""
+    with connected(enabled, "desktop1") as stream:
+        stream.write(b"HELLO desktop1\n")
+        assert stream.readline().startswith(b"WELCOME")
+        ended = run(enabled, mtls_revoked=["desktop1"])
+        assert ended.code == 0, ended.output[-4000:]
+        with contextlib.suppress(OSError):
+            stream.write(b"PING\n")
+            assert stream.readline() == b"", "the revoked desktop is still served"
+    with pytest.raises(OSError), connected(enabled, "desktop1") as stream:
+        stream.write(b"HELLO desktop1\n")
+        if not stream.readline():
+            raise ConnectionResetError
+    converges(enabled, mtls_revoked=["desktop1"])
