@@ -102,11 +102,15 @@ $(VECTORS): Makefile | $(REQUIREMENTS)
 
 .PHONY: test
 test: lint judges sanity test-oldest-cryptography ## Lint, sanity and all tests but those that take minutes each
-	$(ALL_JUDGES) $(PYTEST) -m 'not long'
+	$(ALL_JUDGES) $(PYTEST) -m 'not long and not fault'
 
 .PHONY: test-long
 test-long: install judges ## Run the journeys that `make test` leaves out
 	$(ALL_JUDGES) $(PYTEST) -m long tests/end_to_end
+
+.PHONY: test-faults
+test-faults: install ## Let everything go wrong that can, one thing at a time (long)
+	$(PYTEST) tests/end_to_end/test_faults.py
 
 .PHONY: test-unit
 test-unit: install ## Run the unit tests
@@ -152,6 +156,10 @@ fuzz: install judges ## Put 20,000 damaged, hostile or random keystores through 
 .PHONY: bench-keystore
 bench-keystore: install ## Measure the keystore engine beside keytool and the cryptography package
 	$(BIN)/python benchmarks/keystore.py $(BENCH_ARGS)
+
+.PHONY: bench-plan
+bench-plan: install ## Measure the plan with its proof for 100, 1,000 and 10,000 members
+	$(BIN)/python benchmarks/plan.py $(BENCH_ARGS)
 
 .PHONY: docs
 docs: install ## Bring the roles' tables of variables up to date, and write reference pages to build/docs
