@@ -268,7 +268,7 @@ def test_one_process_that_does_not_come_up_stops_the_others_restarts(enabled: Lo
         mtls_restart="rolling",
     )
     assert "This run failed and was undone" in ended.last_lines, ended.output[-6000:]
-    assert ended.output.partition(UNDO)[0].count("MediationZone | Restart ec") == 1, "the other was restarted too"
+    assert ended.output.partition(UNDO)[0].count("MediationZone | Restart, and wait for ec") == 1, "the other was restarted too"
     works(enabled)
     converges(enabled)
 
