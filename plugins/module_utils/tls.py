@@ -517,6 +517,9 @@ class _Wire:
 
 def _probe(p: Probe, context: ssl.SSLContext, settle: float) -> Outcome:
     seen = _meet(p.host, p.port, context, p.server_name, p.timeout, p.source_address, p.send, settle)
+    certificate = seen.certificate
+    if seen.ending.refused_by == "client":  # OpenSSL keeps what it refuses to itself; who is refused should be known all the same
+        certificate = _meet(p.host, p.port, _context(None, None, False), p.server_name, p.timeout, p.source_address, None, 0).certificate
     return Outcome(
         name=p.name,
         outcome=seen.ending.outcome,
@@ -524,8 +527,8 @@ def _probe(p: Probe, context: ssl.SSLContext, settle: float) -> Outcome:
         reason=seen.ending.reason,
         protocol=seen.protocol,
         cipher=seen.cipher,
-        peer_sha256=x509.sha256(seen.certificate) if seen.certificate else None,
-        peer_certificate=x509.der_to_pem(seen.certificate) if seen.certificate else None,
+        peer_sha256=x509.sha256(certificate) if certificate else None,
+        peer_certificate=x509.der_to_pem(certificate) if certificate else None,
         judged=seen.ending.judged,
     )
 
