@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from judges import s_client
-from loopback import Loopback
+from loopback import PASSWORD, WORD, Loopback
 
 BEGUN = "TASK [mutual.tls.transaction : See what the member's handshakes come to before the run]"
 TRUST = "TASK [mutual.tls.trust : Trust whom the plan names, and nobody that it revokes]"
@@ -108,6 +108,13 @@ def served(loopback: Loopback, member: str) -> str:
     return printed.partition("=")[2].strip().replace(":", "").lower()
 
 
+def audit(loopback: Loopback) -> list[dict[str, Any]]:
+    """What the runs wrote down, a line each."""
+    text = (loopback.root / "mutual_tls_audit.jsonl").read_text(encoding="utf-8")
+    assert PASSWORD not in text and WORD not in text and "PRIVATE" not in text
+    return [json.loads(line) for line in text.splitlines()]
+
+
 def converges(loopback: Loopback, **options: Any) -> None:
     """A plain run brings the system to its wishes, and a further one changes and restarts nothing."""
     again = run(loopback, **options)
@@ -118,3 +125,4 @@ def converges(loopback: Loopback, **options: Any) -> None:
     assert (further.code, further.changed) == (0, 0), further.output[-4000:]
     assert loopback.processes() == before
     assert not list(loopback.root.glob("*/keys.transaction")), "a transaction was left open"
+    assert [line["outcome"] for line in audit(loopback)[-2:]] == ["changed", "unchanged"]

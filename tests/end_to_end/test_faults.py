@@ -40,6 +40,7 @@ from faults import (
     TRUST,
     UNDO,
     Ended,
+    audit,
     converges,
     counters,
     run,
@@ -186,6 +187,26 @@ def test_a_pico_that_does_not_come_up(enabled: Loopback, certificates: dict[str,
     )
     is_as_before(enabled, certificates, ended)
     assert "The pico 'ec1' did not start" in ended.last_lines
+    line = audit(enabled)[-1]
+    assert (line["outcome"], line["causes"][0]["member"], line["verb"]) == ("rolled_back", "ec1", "site")
+    assert {each["member"] for each in line["certificates"]} == set(enabled.kinds), "what it had changed is told, with both fingerprints"
+    assert {each["before_sha256"] for each in line["certificates"] if each["alias"] == "ec1"} == {certificates["ec1"]}
+    assert line["restarts"]
+    converges(enabled, mtls_generation=generation)
+
+
+@pytest.mark.fault
+def test_a_run_that_is_left_as_it_is(enabled: Loopback, generation: int) -> None:
+    """For whoever looks for the cause: nothing is put back, and the next run goes on from there."""
+    works(enabled)
+    broken = {RESTARTS: lambda: override(enabled, "ec1", pico__rcp__tls__keystore__alias="nobody")}
+    ended = run(enabled, happens=broken, mtls_generation=generation, mtls_rollback="never")
+    assert ended.code != 0
+    assert "This run failed, and is left as it is" in ended.last_lines, ended.output[-6000:]
+    assert audit(enabled)[-1]["outcome"] == "left"
+    assert (enabled.root / "ec1" / "keys.before~").exists()
+    assert not counters(enabled, "ec1")["connected"]
+    no_override(enabled, "ec1")
     converges(enabled, mtls_generation=generation)
 
 
