@@ -32,7 +32,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
 _STORES = ("identity_store", "trust_store", "trust_copy")
 _SETTINGS = ("client_auth_registry", "client_auth_file")
 #: What the undoing of a run registers, and what it says of it when it fails.
-_UNDONE = ("transaction_files_undone", "client_auth_undone", "service_pico", "transaction_after")
+_UNDONE = ("transaction_files_undone", "client_auth_undone", "service_pico", "transaction_after", "transaction_ended")
 
 
 class ActionModule(ActionBase):

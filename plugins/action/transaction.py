@@ -18,6 +18,8 @@ class ActionModule(ActionBase):
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """What the module returns."""
         super().run(tmp, task_vars)
+        if self._task.args.get("state") == "ended" and self._task.args.get("holder") and not is_dead(self._task.args["holder"]):
+            return {"changed": False, "skipped": True, "skip_reason": "the run that holds the transaction may be alive"}
         arguments = {**self._task.args, "holder": this_run()}
         result = self._execute_module("mutual.tls.transaction", module_args=arguments, task_vars=task_vars)
         if result.get("failed") and is_dead(result.get("held_by") or {}):

@@ -153,9 +153,14 @@ def _held(record: str, found: Mapping[str, Any]) -> str:
 
 
 def _read(record: str) -> dict[str, Any] | None:
-    content = files.read_if_present(record, most=_MOST_BYTES)
-    if content is None:
+    try:
+        descriptor = os.open(record, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
         return None
+    with open(descriptor, "rb") as stream:
+        owner, content = os.fstat(descriptor).st_uid, stream.read(_MOST_BYTES)
+    if owner not in (os.geteuid(), 0):  # it names files that are moved: somebody else could have named any
+        raise PeerError(f"{record} belongs to another user than the one that this runs as: run it as that user (become_user).", path=record)
     try:
         found = json.loads(content)
         readable = isinstance(found["continues"], list) and isinstance(found["since"], str)

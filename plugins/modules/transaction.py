@@ -86,7 +86,9 @@ options:
     type: int
     default: 3
   holder:
-    description: Who opens the transaction. The action plugin sets it.
+    description:
+      - Who opens the transaction. The action plugin sets it.
+      - With O(state=ended), who opened one of another run. It is closed only if that is a run of this controller which is dead.
     type: dict
     default: {}
 seealso:

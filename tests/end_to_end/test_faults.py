@@ -383,6 +383,21 @@ def test_a_controller_that_is_killed(enabled: Loopback, generation: int, task: s
     converges(enabled, mtls_generation=generation)
 
 
+@pytest.mark.fault
+def test_a_run_that_fails_after_it_took_over_from_a_dead_one(enabled: Loopback, certificates: dict[str, str], generation: int) -> None:
+    """The dead one had restarted everything; what is put back is from before it, and shows that it is not loaded."""
+    run(enabled, kill_at=MATRIX, mtls_generation=generation)
+    started = time.time()
+    hosts, cut = wired(enabled, "ec2")
+    ended = run(enabled, hosts=hosts, happens={TRUST: cut.touch}, mtls_generation=next(GENERATIONS))
+    assert ended.code != 0
+    works(enabled)
+    cut.unlink()
+    for name in ("platform1", "ec1"):
+        assert enabled.store(name).stat().st_mtime > started, "nobody would see that the process has not loaded it"
+    converges(enabled, hosts=hosts, mtls_generation=next(GENERATIONS))
+
+
 # --- more than one -------------------------------------------------------------------------------------------------
 
 

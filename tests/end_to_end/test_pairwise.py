@@ -151,6 +151,15 @@ def test_no_password_is_in_the_registry(loopback: Loopback, enabled: Run) -> Non
             assert WORD.encode() not in content, path
 
 
+def test_a_plan_with_something_pending_fails_where_that_is_asked_for(loopback: Loopback, enabled: Run) -> None:
+    assert loopback.play("plan", extra={"plan_pending_is_failure": True}).code == 0
+    pending = {"mtls_generation": 2}
+    assert loopback.play("plan", extra=pending).code == 0
+    run = loopback.play("plan", extra={**pending, "plan_pending_is_failure": True})
+    assert run.code == 2
+    assert "changes are pending, and plan_pending_is_failure is set" in run.output
+
+
 def test_a_second_run_changes_and_restarts_nothing(loopback: Loopback, again: tuple[Run, dict[str, str]]) -> None:
     run, before = again
     assert run.code == 0, run.output

@@ -8,10 +8,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from ansible_collections.mutual.tls.plugins.action import transaction
 from ansible_collections.mutual.tls.plugins.plugin_utils.controller import is_dead, this_run
 
 
@@ -46,3 +48,16 @@ def test_another_process_of_that_number_another_boot_and_another_host(words: dic
 def test_what_a_host_claims_is_no_reason_to_fail(claim: dict[str, Any]) -> None:
     is_dead(claim)
     is_dead({**this_run(), **claim})
+
+
+@pytest.mark.parametrize(("words", "runs"), [({}, 0), ({"started": 1}, 1), ({"host": "another"}, 0)])
+def test_only_a_dead_runs_transaction_is_closed_by_another(words: dict[str, Any], runs: int) -> None:
+    """A run with nothing to change must not take a live one's files to go back to away."""
+    ran: list[dict[str, Any]] = []
+    action = object.__new__(transaction.ActionModule)
+    action._task = SimpleNamespace(args={"state": "ended", "run": "x", "holder": {**this_run(), **words}}, async_val=0)
+    action._execute_module = lambda _name, **given: ran.append(given) or {"changed": False}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(transaction.ActionBase, "run", lambda *_arguments: {})
+        result = action.run(None, {})
+    assert (len(ran), bool(result.get("skipped"))) == (runs, not runs)

@@ -197,3 +197,20 @@ def test_a_run_has_a_name_that_is_no_path(record: str, file: Path, run: str) -> 
         begin(record, run, file)
     with pytest.raises(InputError, match="is no name of a run"):
         transactions.copy_of(str(file), run)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a file to somebody else")
+def test_a_record_of_somebody_else_is_not_believed(record: str, file: Path) -> None:
+    """It could name any file, and root would move it."""
+    begin(record, ONE, file)
+    os.chown(record, 12345, 12345)
+    with pytest.raises(PeerError, match="belongs to another user"):
+        transactions.roll_back(record, ONE, loaded=True)
+
+
+def test_a_record_is_no_link(record: str, file: Path, tmp_path: Path) -> None:
+    begin(record, ONE, file)
+    Path(record).rename(tmp_path / "elsewhere")
+    Path(record).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OSError, match="symbolic links"):
+        transactions.roll_back(record, ONE, loaded=True)

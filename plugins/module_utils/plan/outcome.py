@@ -95,8 +95,8 @@ def account(undoing: Undoing) -> str:
         count = sum(map(len, undoing.restored.values()))
         lines.append(f"  Put back: {count} files and settings on {_counted(len(undoing.restored), 'member')}.")
         same = sum(each.is_back for each in undoing.handshakes)
-        if undoing.handshakes:
-            lines.append(f"  Handshakes: {same} of {len(undoing.handshakes)} end as they did before the run.")
+        compared = f"{same} of {len(undoing.handshakes)} end as they did before the run" if undoing.handshakes else "none was compared"
+        lines.append(f"  Handshakes: {compared}.")
         lines += [f"  Not put back: {each}" for each in undoing.left]
     lines.append(f"  What now: {_REMEDIES[undoing.state]}")
     return "\n".join(lines)

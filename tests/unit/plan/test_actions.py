@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 import ansible_collections.mutual.tls as installed
+from ansible_collections.mutual.tls.plugins.action.matrix import _with_what_is_served
 
 from .scenery import Scene, adapter_data, client, identity, small
 
@@ -202,3 +203,20 @@ def test_the_matrix_is_written_and_shown(results: dict[str, Any]) -> None:
 
 def test_no_key_is_in_anything_that_was_said(results: dict[str, Any]) -> None:
     assert "PRIVATE KEY" not in json.dumps(results)
+
+
+@pytest.mark.parametrize(
+    ("served", "expect", "outcome", "fails"),
+    [
+        ("new", "accepted", "accepted", False),
+        ("old", "accepted", "accepted", True),
+        ("old", "accepted", "refused", True),
+        (None, "accepted", "accepted", False),
+        ("old", "refused", "refused", False),  # told once, by the row of who is to be accepted
+    ],
+)
+def test_a_server_that_serves_the_old_certificate_fails(served: str | None, expect: str, outcome: str, fails: bool) -> None:
+    row = {"served_sha256": served, "expect": expect, "outcome": outcome, "as_expected": expect == outcome, "reason": None}
+    found = _with_what_is_served(row, "new")
+    assert ("the old one is still served" in (found["reason"] or "")) == fails
+    assert found["as_expected"] == (expect == outcome and not fails)

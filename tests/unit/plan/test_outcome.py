@@ -50,6 +50,10 @@ def test_what_was_and_was_not_put_back_is_counted_and_named() -> None:
     ]
 
 
+def test_that_no_handshake_was_compared_is_told() -> None:
+    assert "  Handshakes: none was compared." in account(Undoing([CAUSE], begun=True)).splitlines()
+
+
 def test_of_many_causes_the_first_are_told() -> None:
     told = account(Undoing([(f"ec{number}", "Start", "no") for number in range(60)]))
     assert told.count("Cause: ") == 5
