@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from continuous import Attempt
 from judges import s_client
 from loopback import PASSWORD, WORD, Loopback
 
@@ -27,6 +28,8 @@ ROLLING = "TASK [mutual.tls.service : MediationZone | Restart one process after 
 MATRIX = "TASK [mutual.tls.handshake : Make the member's handshakes]"
 END = "TASK [mutual.tls.transaction : Keep the member's files no longer at hand]"
 UNDO = "TASK [mutual.tls.transaction : Undo | Put the member's files back]"
+#: Before the first of these, a run has only added: every connection that worked still does.
+FIRST_RESTART = (RESTARTS, ROLLING)
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,8 @@ class Ended:
 
     code: int
     output: str
+    #: The continuous client's connections before anything was restarted.
+    additive: list[Attempt]
 
     @property
     def last_lines(self) -> str:
@@ -49,14 +54,18 @@ def run(
     happens: Mapping[str, Callable[[], Any]] | None = None,
     kill_at: str | None = None,
     hosts: dict[str, dict[str, Any]] | None = None,
+    works_before: bool = True,
     **extra: Any,
 ) -> Ended:
     """Run a playbook. *happens* says what is done as soon as a line that holds the key is printed, once each.
 
     With *kill_at* the run, and all that it started, is killed with SIGKILL at that line. The run stands still meanwhile.
+    No connection of the continuous client may fail before the first restart, unless it *works_before* does not hold.
     """
     waiting = dict(happens or {})
     output = []
+    begun = time.monotonic()
+    added = float("inf")
     command = loopback.command(playbook, *options, hosts=hosts, extra=extra)
     environment = loopback.environment()
     with subprocess.Popen(
@@ -65,6 +74,8 @@ def run(
         assert process.stdout is not None
         for line in process.stdout:
             output.append(line)
+            if any(words in line for words in FIRST_RESTART):
+                added = min(added, time.monotonic())
             if kill_at is not None and kill_at in line:
                 os.killpg(process.pid, signal.SIGKILL)
                 break
@@ -73,7 +84,12 @@ def run(
                 waiting.pop(words)()
                 os.kill(process.pid, signal.SIGCONT)
     assert not waiting, f"never printed: {list(waiting)}\n{''.join(output)[-3000:]}"
-    return Ended(process.returncode, "".join(output))
+    additive = loopback.client.between(begun, min(added, time.monotonic())) if loopback.client is not None else []
+    if works_before and loopback.client is not None:
+        failures = [attempt.failure for attempt in additive if attempt.failure is not None]
+        assert additive, "nobody connected before the first restart"
+        assert not failures, f"of {len(additive)} connections before the first restart these failed: {failures}\n{''.join(output)[-3000:]}"
+    return Ended(process.returncode, "".join(output), additive)
 
 
 def counters(loopback: Loopback, pico: str, container: str | None = None) -> dict[str, Any]:
@@ -115,9 +131,9 @@ def audit(loopback: Loopback) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-def converges(loopback: Loopback, **options: Any) -> None:
+def converges(loopback: Loopback, *, works_before: bool = True, **options: Any) -> None:
     """A plain run brings the system to its wishes, and a further one changes and restarts nothing."""
-    again = run(loopback, **options)
+    again = run(loopback, works_before=works_before, **options)
     assert again.code == 0, again.output[-4000:]
     works(loopback)
     before = loopback.processes()

@@ -12,10 +12,13 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mediationzone.install import install_system, start_system, stop_system
 from mediationzone.layout import Layout
+
+if TYPE_CHECKING:
+    from continuous import ContinuousClient
 
 BIN = Path(sys.executable).parent
 #: Where the connection plugin is that can be cut.
@@ -52,6 +55,8 @@ class Loopback:
     variables: dict[str, Any] = field(default_factory=dict)
     #: Members that this system does not have.
     without: tuple[str, ...] = ()
+    #: Who connects to the Platform all the time, while things happen to runs.
+    client: ContinuousClient | None = None
 
     def __post_init__(self) -> None:
         self.kinds = {
