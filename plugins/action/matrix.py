@@ -13,7 +13,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.mutual.tls.plugins.module_utils.files import write_atomically
 from ansible_collections.mutual.tls.plugins.module_utils.plan.matrix import PlannedProbe, matrix, on_disk
-from ansible_collections.mutual.tls.plugins.module_utils.plan.text import matrix_text, printable
+from ansible_collections.mutual.tls.plugins.module_utils.plan.text import failures_text, matrix_text, printable
 from ansible_collections.mutual.tls.plugins.plugin_utils.collected import gather, system_from
 
 ARGUMENT_SPEC: dict[str, Any] = {
@@ -50,7 +50,7 @@ class ActionModule(ActionBase):
         self._display.display("\n".join(["", title, matrix_text(rows), *(f"  Note: {printable(note)}." for note in wanted.notes), ""]))
         if arguments["path"]:
             write_atomically(arguments["path"], (json.dumps({"links": rows}, indent=2) + "\n").encode("utf-8"), mode=0o644)
-        failures = [_failure(row) for row in rows if not row["as_expected"]] + [f"{fault}." for fault in wanted.faults]
+        failures = failures_text(rows) + [f"{fault}." for fault in wanted.faults]
         if failures:
             lines = "".join(f"\n  - {printable(failure)}" for failure in failures)
             message = f"The system does not do what it should:{lines}"
@@ -92,9 +92,3 @@ def _with_what_is_served(row: dict[str, Any], on_disk_sha256: str | None) -> dic
         return row
     stale = f"renewed on disk, the old one is still served: its keystore has the certificate sha256 {on_disk_sha256}, it shows {served}"
     return {**row, "as_expected": False, "reason": f"{row['reason']}; {stale}" if row["reason"] else stale}
-
-
-def _failure(row: Mapping[str, Any]) -> str:
-    reason = f" ({row['reason']})" if row["reason"] else ""
-    link = f"{row['client']} -> {row['server']} at {row['address']}"
-    return f"{link}, tried from '{row['from']}': {row['outcome']}{reason}, expected {row['expect']}"

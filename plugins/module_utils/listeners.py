@@ -10,21 +10,15 @@ The source is Linux's /proc (proc(5)), which needs no further package; sockets o
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import os
-import socket
-import struct
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Union
 
-PROC = Path("/proc")
+from ansible_collections.mutual.tls.plugins.module_utils import tcp_sockets
+from ansible_collections.mutual.tls.plugins.module_utils.tcp_sockets import Address, Socket
 
-_LISTEN = "0A"  # TCP_LISTEN of the kernel's net/tcp_states.h
-
-_Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
 Endpoint = tuple[str, int]
 
 
@@ -37,19 +31,12 @@ class Listener:
     started: float | None
 
 
-@dataclass(frozen=True)
-class _Socket:
-    address: _Address
-    port: int
-    inode: int
-
-
 def listener(host: str, port: int) -> Listener | None:
     """Who listens on the local address *host*:*port*, or None; see listeners()."""
     return listeners([(host, port)])[(host, port)]
 
 
-def listeners(endpoints: Iterable[Endpoint], proc: Path = PROC) -> dict[Endpoint, Listener | None]:
+def listeners(endpoints: Iterable[Endpoint], proc: Path = tcp_sockets.PROC) -> dict[Endpoint, Listener | None]:
     """Who listens on each of *endpoints*, (host, port) pairs of this machine; None where nobody is known to.
 
     A listener on exactly that address is preferred to one on the wildcard (0.0.0.0 or ::). The wildcard itself, or an empty
@@ -60,58 +47,26 @@ def listeners(endpoints: Iterable[Endpoint], proc: Path = PROC) -> dict[Endpoint
     On a system without /proc each answer is None, so None is no proof that nobody listens: only a connection is.
     """
     wanted = list(endpoints)
-    sockets = list(_listening_sockets(proc))
-    inodes = {endpoint: _inodes(endpoint, sockets) for endpoint in wanted}
+    open_sockets = list(tcp_sockets.sockets(tcp_sockets.LISTEN, proc))
+    inodes = {endpoint: _inodes(endpoint, open_sockets) for endpoint in wanted}
     holders = _holders(set().union(*inodes.values()), proc)
     return {endpoint: _oldest(inodes[endpoint], holders, proc) for endpoint in wanted}
 
 
-def _listening_sockets(proc: Path) -> Iterator[_Socket]:
-    for name in ("tcp", "tcp6"):
-        try:
-            lines = (proc / "net" / name).read_text(encoding="ascii").splitlines()[1:]
-        except OSError:  # no /proc, or a kernel without IPv6
-            continue
-        for line in lines:
-            fields = line.split()
-            if len(fields) > 9 and fields[3] == _LISTEN:
-                address, _separator, port = fields[1].rpartition(":")
-                yield _Socket(_parse_address(address), int(port, 16), int(fields[9]))
-
-
-def _parse_address(text: str) -> _Address:
-    """An address as the kernel prints it: hexadecimal, 32 bits at a time, each in the machine's own byte order."""
-    words = [int(text[start : start + 8], 16) for start in range(0, len(text), 8)]
-    return _unmapped(ipaddress.ip_address(struct.pack(f"={len(words)}I", *words)))
-
-
-def _unmapped(address: _Address) -> _Address:
-    """Java listens on IPv4 addresses with IPv6 sockets, as ::ffff:192.0.2.7."""
-    return getattr(address, "ipv4_mapped", None) or address
-
-
-def _inodes(endpoint: Endpoint, sockets: list[_Socket]) -> set[int]:
+def _inodes(endpoint: Endpoint, open_sockets: list[Socket]) -> set[int]:
     """The inodes of the sockets that take connections to *endpoint*: those on its very address, else those on the wildcard."""
     host, port = endpoint
-    on_port = [each for each in sockets if each.port == port]
-    addresses = _addresses(host)
+    on_port = [each for each in open_sockets if each.port == port]
+    addresses = tcp_sockets.addresses(host)
     if host == "" or any(address.is_unspecified for address in addresses):
         return {each.inode for each in on_port}
     exact = {each.inode for each in on_port if each.address in addresses}
     return exact or {each.inode for each in on_port if each.address.is_unspecified and _serves(each.address, addresses)}
 
 
-def _serves(wildcard: _Address, addresses: set[_Address]) -> bool:
+def _serves(wildcard: Address, addresses: set[Address]) -> bool:
     # A socket on :: takes IPv4 connections too, unless IPV6_V6ONLY is set, which /proc does not tell.
     return wildcard.version == 6 or not addresses or any(address.version == 4 for address in addresses)
-
-
-def _addresses(host: str) -> set[_Address]:
-    try:
-        found = socket.getaddrinfo(host or None, None, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        return set()
-    return {_unmapped(ipaddress.ip_address(str(each[4][0]).partition("%")[0])) for each in found}
 
 
 def _holders(inodes: set[int], proc: Path) -> dict[int, list[int]]:

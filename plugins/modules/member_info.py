@@ -184,12 +184,16 @@ settings:
   returned: when O(settings) is given
   type: dict
 endpoints:
-  description: For each endpoint C(listening), C(tls), C(served_sha256), and C(started), when its process started (seconds since the epoch).
+  description:
+    - For each endpoint C(listening), C(tls), C(served_sha256), C(started), when its process started (seconds since the epoch), and
+      C(clients), the addresses from which others are connected to it.
   returned: success
   type: list
   elements: dict
 observed:
-  description: For each endpoint in O(observe) C(asks), which is C(required) or C(not_required).
+  description:
+    - For each endpoint in O(observe) C(asks), which is C(required) or C(not_required), and C(source), the local address that a
+      connection to it comes from.
   returned: success
   type: list
   elements: dict
@@ -221,6 +225,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.mutual.tls.plugins.module_utils import (
+    connections,
     files,
     keystore,
     listeners,
@@ -375,11 +380,12 @@ def read_file(option: dict[str, Any]) -> dict[str, str]:
 
 def look_at(endpoint: dict[str, Any], timeout: int) -> dict[str, Any]:
     """What the member's own endpoint serves."""
-    facts = {**endpoint, "listening": False, "tls": False, "served_sha256": None, "started": None}
+    facts = {**endpoint, "listening": False, "tls": False, "served_sha256": None, "started": None, "clients": []}
     if endpoint["port"] is None:
         return facts
     seen = tls.observe(endpoint["host"], endpoint["port"], timeout)
-    return {**facts, "listening": seen.listening, "tls": seen.tls, "served_sha256": seen.served_sha256}
+    seen_facts = {"listening": seen.listening, "tls": seen.tls, "served_sha256": seen.served_sha256}
+    return {**facts, **seen_facts, "clients": connections.clients(endpoint["host"], endpoint["port"])}
 
 
 def with_start_times(endpoints: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -395,7 +401,9 @@ def with_start_times(endpoints: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def observe(item: dict[str, Any], timeout: int) -> dict[str, Any]:
     """What another member's endpoint demands."""
     seen = tls.observe(item["host"], item["port"], timeout, source_address=item["source_address"])
-    return {"server": item["server"], "endpoint": item["endpoint"], "listening": seen.listening, "asks": seen.asks, "reason": seen.reason}
+    source = connections.source_address(item["host"], item["port"], item["source_address"])
+    told = {"listening": seen.listening, "asks": seen.asks, "reason": seen.reason, "source": source}
+    return {"server": item["server"], "endpoint": item["endpoint"], **told}
 
 
 def main() -> None:

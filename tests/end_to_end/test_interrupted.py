@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from judges import keytool_entries, matrix
 from loopback import Loopback, Run
+from mediationzone.install import stop_system
 
 pytestmark = pytest.mark.long
 VARIABLES = {"mtls_key_type": "EC"}
@@ -101,3 +102,18 @@ def test_a_member_that_left_the_inventory_is_purged_only_on_demand(loopback: Loo
     purged = kept.play("site", extra={"mtls_purge_trusted": True})
     assert purged.code == 0, purged.output
     assert set(keytool_entries(keytool, loopback.store("platform1"))) == MEMBERS - {"desktop2"}
+
+
+def test_a_slice_of_the_inventory_does_not_purge_who_belongs_to_another(loopback: Loopback, finished: Run, keytool: Path) -> None:
+    """Where a job is sliced nobody says so: what shows it is that somebody is connected who is no member."""
+    sliced = Loopback(loopback.root, loopback.network, loopback.java_home, loopback.variables)
+    del sliced.kinds["ec2"], sliced.kinds["desktop2"]
+    kept = sliced.play("site", extra={"mtls_purge_trusted": True})
+    assert kept.code == 0, kept.output
+    assert f"{loopback.addresses['ec2']} is connected to 'platform' of 'platform1'" in kept.output
+    assert "ec2" in keytool_entries(keytool, loopback.store("platform1"))
+    # The failing twin: who is gone, and named by nobody, loses its trust.
+    stop_system(loopback.root, {"containers": [each for each in loopback.system["containers"] if each["name"] == "ec2"]})
+    purged = sliced.play("site", extra={"mtls_purge_trusted": True})
+    assert purged.code == 0, purged.output
+    assert "ec2" not in keytool_entries(keytool, loopback.store("platform1"))

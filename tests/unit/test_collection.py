@@ -41,9 +41,10 @@ LAYERS = [
         "rc2",
         "seals",
         "settings",
+        "tcp_sockets",
     },
     # What the formats mean.
-    {"keystore", "listeners", "tls", "x509"},
+    {"connections", "keystore", "listeners", "tls", "x509"},
     # Decisions.
     {"plan"},
     # What modules measure for decisions, and how they carry them out.

@@ -30,7 +30,7 @@ from ansible_collections.mutual.tls.plugins.module_utils.plan.store import (
     parse_timestamp,
     trust_changes,
 )
-from ansible_collections.mutual.tls.plugins.module_utils.plan.stores import Stores, check_certificates, store_wishes
+from ansible_collections.mutual.tls.plugins.module_utils.plan.stores import Stores, check_certificates, connected_strangers, store_wishes
 from ansible_collections.mutual.tls.plugins.module_utils.plan.system import Member, System
 
 _REMEDY = "Run it when all members are reached, or revoke the one that is gone (mtls_revoked)"
@@ -131,6 +131,7 @@ def build(system: System, facts: Mapping[str, Facts], now: datetime.datetime, *,
     _plan_copies(plan, system, facts)
     _check_shared_key(plan, system, facts, new_identities)
     plan.notes.extend(_unmanaged(facts, stores))
+    plan.notes.extend(_purge_withheld(system, facts))
     plan.notes.extend(_wrong_clocks(facts, now))
     plan.notes.extend(_ending(system, facts, plan.identities, now))
     plan.verdicts = list(prove(system, facts, stores, plan.identities, now))
@@ -300,6 +301,15 @@ def _unmanaged(facts: Mapping[str, Facts], stores: Stores) -> Iterator[str]:
         aliases = [entry.alias for entry in store.entries if entry.type == "trusted_cert" and entry.alias not in known] if store else []
         if aliases:
             yield f"'{name}' trusts certificates that the inventory does not name, and they are kept: {', '.join(aliases)}"
+
+
+def _purge_withheld(system: System, facts: Mapping[str, Facts]) -> Iterator[str]:
+    """Why nothing is purged although that is asked for: somebody is connected of whom the inventory does not know."""
+    for name, endpoint, address in connected_strangers(system, facts) if system.purge_trusted else ():
+        yield (
+            f"no trusted certificate is purged (mtls_purge_trusted): {address} is connected to '{endpoint}' of '{name}', and no member "
+            "of this inventory connects from there. Run it with the whole inventory, or name whoever is to go in mtls_revoked"
+        )
 
 
 def _wrong_clocks(facts: Mapping[str, Facts], now: datetime.datetime) -> Iterator[str]:

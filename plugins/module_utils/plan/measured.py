@@ -74,6 +74,8 @@ class EndpointFacts:
     served_sha256: str | None = None
     #: When its process started, seconds since the epoch by its host's clock; None when it cannot be seen.
     started: float | None = None
+    #: The addresses from which others are connected to it.
+    clients: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,8 @@ class Facts:
     endpoints: Mapping[str, EndpointFacts] = field(default_factory=dict)
     #: (server, endpoint) -> whether that endpoint lets in a client without certificate: ``required`` or ``not_required``.
     observed: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    #: The addresses that its connections to other members come from.
+    sources: tuple[str, ...] = ()
     #: Why the host was not reached.
     failure: str | None = None
     #: Why the host, which was reached, could not be measured.
@@ -116,10 +120,13 @@ def read_facts(data: Mapping[str, Any] | None, *, failure: str | None = None, fa
         proof=data.get("proof"),
         settings=_settings(settings) if settings else None,
         endpoints={
-            item["name"]: EndpointFacts(item["listening"], item["tls"], item["served_sha256"], item["started"])
+            item["name"]: EndpointFacts(
+                item["listening"], item["tls"], item["served_sha256"], item["started"], tuple(item.get("clients", ()))
+            )
             for item in data.get("endpoints", ())
         },
         observed={(item["server"], item["endpoint"]): item["asks"] for item in data.get("observed", ()) if item.get("asks") is not None},
+        sources=tuple(sorted({item["source"] for item in data.get("observed", ()) if item.get("source")})),
         clock=float(data["clock"]) if data.get("clock") is not None else None,
     )
 

@@ -108,6 +108,7 @@ def store_wishes(system: System, facts: Mapping[str, Facts]) -> Stores:
     wishes: dict[str, StoreWish] = {}
     awaited: dict[str, tuple[str, ...]] = {}
     revoked = list(_revoked_certificates(system, facts))
+    whole = not any(connected_strangers(system, facts))
     active = {member.alias for member in system.members.values() if not member.revoked}
     for member in system.members.values():
         measured = facts[member.name]
@@ -115,10 +116,25 @@ def store_wishes(system: System, facts: Mapping[str, Facts]) -> Stores:
             trusted, missing = _trusted(system, member, facts)
             distrusted = _distrusted(measured.store.entries if measured.store is not None else (), revoked, active)
             # What nobody names may be the trust of one who was not measured: nothing is purged beside one of those.
-            purge = system.purge_trusted and all(facts[partner.name].reached or partner.revoked for partner in system.partners(member))
+            measured_all = all(facts[partner.name].reached or partner.revoked for partner in system.partners(member))
+            purge = system.purge_trusted and whole and measured_all
             wishes[member.name] = StoreWish(measured.identity_wish, (*trusted, *distrusted), purge)
             awaited[member.name] = tuple(missing)
     return Stores(wishes, awaited)
+
+
+def connected_strangers(system: System, facts: Mapping[str, Facts]) -> Iterator[tuple[str, str, str]]:
+    """Who is connected and is no member: (member, endpoint, address). The inventory is a slice of the system, then, or forgot them.
+
+    A member connects from its address in the inventory, or from the one that its host measured.
+    """
+    known = {each for member in system.members.values() for each in (member.address, member.host, member.source_address)}
+    known.update(source for measured in facts.values() for source in measured.sources)
+    for name, measured in facts.items():
+        for endpoint, found in measured.endpoints.items():
+            for address in found.clients:
+                if address not in known:
+                    yield name, endpoint, address
 
 
 def _trusted(system: System, member: Member, facts: Mapping[str, Facts]) -> tuple[list[TrustWish], list[str]]:

@@ -40,8 +40,8 @@ def plan_text(system: System, plan: Plan) -> str:
         lines.append("  Nothing is to be changed and nothing is to be restarted.")
     failing = [(verdict.link.name, verdict.reason) for verdict in plan.verdicts if verdict.outcome == "fails"]
     if failing:
-        lines.append("Links that would not work:")
-        lines.append(table(("LINK", "WHY"), failing))
+        lines.append(f"Links that would not work ({len(failing)} of {links}):")
+        lines.append(table(("LINK", "WHY"), _merged(failing, 0, {})))
     lines.extend(f"  Note: {printable(note)}." for note in plan.notes)
     return "\n".join(lines)
 
@@ -88,14 +88,40 @@ def _shortened(subjects: Sequence[str]) -> str:
 
 
 def matrix_text(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The handshakes made: those that differ from what was expected first, one by one; of many others those alike in one row."""
-    failures = [_matrix_row(row) for row in rows if not row["as_expected"]]
-    others = [_matrix_row(row) for row in rows if row["as_expected"]]
-    if len(others) > _MANY:
-        others = _merged(others, 1, {})  # clients of one server
-        others = _merged([(*row[:2], f"{row[2]} {row[3]}", *row[4:]) for row in others], 2, {})  # servers of one client
-        others = [(*row[:2], *_server_and_address(row[2]), *row[3:]) for row in others]
+    """The handshakes made: those that differ from what was expected first; of many, those alike in one row."""
+    failures = _alike([_matrix_row(row) for row in rows if not row["as_expected"]])
+    others = _alike([_matrix_row(row) for row in rows if row["as_expected"]])
     return table(("", "CLIENT", "SERVER", "ADDRESS", "EXPECTED", "OUTCOME", "PROTOCOL", "REASON"), [*failures, *others])
+
+
+def failures_text(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A sentence for each handshake that did not end as expected; clients of one server to whom the same happened share one."""
+    failing = [
+        (
+            row["client"],
+            f"{row['server']} at {row['address']}",
+            row["from"],
+            row["outcome"],
+            f" ({row['reason']})" if row["reason"] else "",
+            row["expect"],
+        )
+        for row in rows
+        if not row["as_expected"]
+    ]
+    return [
+        f"{client} -> {server}, tried from {told}: {outcome}{reason}, expected {expect}"
+        for client, server, tried, outcome, reason, expect in _merged(failing, 0, {2: "there"})
+        for told in [tried if tried == "there" else f"'{tried}'"]
+    ]
+
+
+def _alike(rows: Sequence[tuple[str, ...]]) -> Sequence[tuple[str, ...]]:
+    """Rows of the matrix, and of many those alike in one."""
+    if len(rows) <= _MANY:
+        return rows
+    merged = _merged(rows, 1, {})  # clients of one server
+    merged = _merged([(*row[:2], f"{row[2]} {row[3]}", *row[4:]) for row in merged], 2, {})  # servers of one client
+    return [(*row[:2], *_server_and_address(row[2]), *row[3:]) for row in merged]
 
 
 def _server_and_address(text: str) -> tuple[str, str]:

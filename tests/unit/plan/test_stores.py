@@ -121,6 +121,23 @@ def test_what_really_nobody_names_is_purged() -> None:
     assert dropped(scene) == set(), "it may be how ec1 is trusted since before it was managed"
 
 
+@pytest.mark.parametrize("from_where", ["10.9.9.9", "the slice's own members"])
+def test_nothing_is_purged_while_somebody_unknown_is_connected(from_where: str) -> None:
+    """A slice of an inventory does not name the members of the other slices, but they are there."""
+    scene = Scene(purge_trusted=True)
+    scene.trust("platform1", "ec9", identity("ec9"))
+    unknown = from_where == "10.9.9.9"
+    scene["ec2"]["observed"] = [{"server": "platform1", "endpoint": "platform", "asks": "required", "source": "10.1.1.1"}]
+    known = [scene.system.members["ec1"].address, "10.1.1.1"]
+    scene["platform1"]["endpoints"][0]["clients"] = [*known, from_where] if unknown else known
+    assert dropped(scene) == (set() if unknown else {("platform1", "ec9")})
+    note = (
+        f"no trusted certificate is purged (mtls_purge_trusted): {from_where} is connected to 'platform' of 'platform1', and no member of "
+        "this inventory connects from there. Run it with the whole inventory, or name whoever is to go in mtls_revoked"
+    )
+    assert (note in scene.plan().notes) == unknown
+
+
 def test_a_member_that_was_never_seen_is_awaited() -> None:
     scene = Scene()
     scene.forget("platform1", "ec1")

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 from ansible_collections.mutual.tls.plugins.module_utils.plan.build import Change, Plan
-from ansible_collections.mutual.tls.plugins.module_utils.plan.text import matrix_text, plan_text, table
+from ansible_collections.mutual.tls.plugins.module_utils.plan.proof import Verdict
+from ansible_collections.mutual.tls.plugins.module_utils.plan.system import Link
+from ansible_collections.mutual.tls.plugins.module_utils.plan.text import failures_text, matrix_text, plan_text, table
 from ansible_collections.mutual.tls.plugins.module_utils.x509 import timestamp
 
 from .scenery import DAY, NOW, PATH, Scene, identity
@@ -61,7 +63,7 @@ def test_links_that_fail_come_with_their_reasons() -> None:
     scene.present("desktop1", identity("desktop1", start=NOW - 2 * DAY, end=NOW - DAY))
     sha256 = identity("desktop1", start=NOW - 2 * DAY, end=NOW - DAY).sha256
     assert plan_text(scene.system, scene.plan()).endswith(
-        "Links that would not work:\n"
+        "Links that would not work (1 of 5):\n"
         "  LINK                        WHY\n"
         f"  desktop1 -> platform1:6790  the certificate of 'desktop1' (CN=desktop1, sha256 {sha256}, keystore {PATH}) "
         f"expired on {timestamp(NOW - DAY)}: renew it"
@@ -129,4 +131,35 @@ def test_a_matrix_of_sixty_members_fits_on_a_screen_and_hides_no_failure() -> No
         "  ok    ec1 and 58 more  p                             192.0.2.1:6790  accepted  accepted  TLSv1.3",
         "  ok    p                ec1 ec1:6791 and 59 more                      accepted  accepted  TLSv1.3",
         "  ok    (a stranger)     p 192.0.2.1:6790 and 60 more                  refused   refused   TLSv1.3   unknown_ca",
+    ]
+
+
+def test_what_happened_to_all_clients_of_a_server_is_said_once() -> None:
+    """The last lines of a failed run must fit on a screen, whatever the number of members."""
+    row = {"server": "p", "address": "192.0.2.1:6790", "expect": "accepted", "as_expected": False, "reason": "certificate expired"}
+    rows = [{**row, "client": name, "from": name, "outcome": "refused", "protocol": "TLSv1.3"} for name in MANY]
+    rows[6] = {**rows[6], "outcome": "unreachable", "reason": "gone", "protocol": None}
+    assert failures_text(rows) == [
+        "ec1 and 58 more -> p at 192.0.2.1:6790, tried from there: refused (certificate expired), expected accepted",
+        "ec7 -> p at 192.0.2.1:6790, tried from 'ec7': unreachable (gone), expected accepted",
+    ]
+    assert matrix_text(rows).splitlines()[1:] == [
+        "  FAIL  ec1 and 58 more  p       192.0.2.1:6790  accepted  refused      TLSv1.3   certificate expired",
+        "  FAIL  ec7              p       192.0.2.1:6790  accepted  unreachable  -         gone",
+    ]
+
+
+def test_links_that_fail_for_one_reason_share_a_row() -> None:
+    scene = Scene()
+    members = scene.system.members
+    verdicts = [
+        Verdict(Link(name, "platform1", "platform", "192.0.2.1", 6790), "fails", "the certificate of 'platform1' has expired", "expired")
+        for name in members
+        if name != "platform1"
+    ]
+    text = plan_text(scene.system, Plan(verdicts=[*verdicts, *[Verdict(verdicts[0].link, "holds")] * 3]))
+    assert text.splitlines()[-3:] == [
+        f"Links that would not work ({len(verdicts)} of {len(verdicts) + 3}):",
+        "  LINK                              WHY",
+        "  ec1 -> platform1:6790 and 2 more  the certificate of 'platform1' has expired",
     ]
