@@ -229,7 +229,6 @@ from ansible_collections.mutual.tls.plugins.module_utils import (
     properties_file,
     seals,
     settings,
-    tls,
     transactions,
     x509,
 )
@@ -240,6 +239,7 @@ from ansible_collections.mutual.tls.plugins.module_utils.facts import store_fact
 from ansible_collections.mutual.tls.plugins.module_utils.plan.store import IdentityWish
 from ansible_collections.mutual.tls.plugins.module_utils.profiles import PROFILES
 from ansible_collections.mutual.tls.plugins.module_utils.store_changes import reasons_to_protect_anew
+from ansible_collections.mutual.tls.plugins.module_utils.tls import observation
 
 
 def argument_spec() -> dict[str, Any]:
@@ -378,7 +378,7 @@ def look_at(endpoint: dict[str, Any], timeout: int) -> dict[str, Any]:
     facts = {**endpoint, "listening": False, "tls": False, "served_sha256": None, "started": None}
     if endpoint["port"] is None:
         return facts
-    seen = tls.observe(endpoint["host"], endpoint["port"], timeout)
+    seen = observation.observe(endpoint["host"], endpoint["port"], timeout)
     return {**facts, "listening": seen.listening, "tls": seen.tls, "served_sha256": seen.served_sha256}
 
 
@@ -394,7 +394,7 @@ def with_start_times(endpoints: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def observe(item: dict[str, Any], timeout: int) -> dict[str, Any]:
     """What another member's endpoint demands."""
-    seen = tls.observe(item["host"], item["port"], timeout, source_address=item["source_address"])
+    seen = observation.observe(item["host"], item["port"], timeout, source_address=item["source_address"])
     return {"server": item["server"], "endpoint": item["endpoint"], "listening": seen.listening, "asks": seen.asks, "reason": seen.reason}
 
 
