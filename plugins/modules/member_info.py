@@ -224,7 +224,6 @@ from ansible_collections.mutual.tls.plugins.module_utils import (
     files,
     keystore,
     listeners,
-    mediationzone,
     options,
     properties_file,
     seals,
@@ -236,6 +235,8 @@ from ansible_collections.mutual.tls.plugins.module_utils.edge import run
 from ansible_collections.mutual.tls.plugins.module_utils.entries import PrivateKeyEntry
 from ansible_collections.mutual.tls.plugins.module_utils.errors import PeerError, StoreError
 from ansible_collections.mutual.tls.plugins.module_utils.facts import store_facts
+from ansible_collections.mutual.tls.plugins.module_utils.mediationzone.mzsh import Mzsh
+from ansible_collections.mutual.tls.plugins.module_utils.mediationzone.registry import Registry
 from ansible_collections.mutual.tls.plugins.module_utils.plan.store import IdentityWish
 from ansible_collections.mutual.tls.plugins.module_utils.profiles import PROFILES
 from ansible_collections.mutual.tls.plugins.module_utils.store_changes import reasons_to_protect_anew
@@ -357,12 +358,12 @@ def modified(path: str) -> float | None:
 
 def read_registry(option: dict[str, Any]) -> dict[str, str]:
     """The container's values; from its cached copy when the Platform is away."""
-    mzsh = mediationzone.Mzsh(option["mzsh"], seals.run_program)
+    registry = Registry(Mzsh(option["mzsh"], seals.run_program))
     try:
-        return mzsh.read_common(option["container"])
+        return registry.read_common(option["container"])
     except PeerError:
         try:
-            return mzsh.read_common(option["container"], allow_disconnected=True)
+            return registry.read_common(option["container"], allow_disconnected=True)
         except PeerError:
             pass  # the first error is the one that tells the cause
         raise
