@@ -213,16 +213,18 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.mutual.tls.plugins.module_utils import keystore, tls, x509
+from ansible_collections.mutual.tls.plugins.module_utils import keystore, x509
 from ansible_collections.mutual.tls.plugins.module_utils.edge import run
 from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError, PeerError, StoreError
+from ansible_collections.mutual.tls.plugins.module_utils.tls.identity import Identity, common_name_of, stranger
+from ansible_collections.mutual.tls.plugins.module_utils.tls.probes import Outcome, Probe, probe_all
 
 
 @dataclass(frozen=True)
 class Party:
     """Who makes the handshakes."""
 
-    identity: tls.Identity | None
+    identity: Identity | None
     trusted: list[bytes]
 
 
@@ -295,7 +297,7 @@ def party(params: dict[str, Any]) -> Party:
     return Party(identity, store.anchors() if store else [])
 
 
-def identity_in(store: keystore.Store, path: str, alias: str | None, needed: bool) -> tls.Identity | None:
+def identity_in(store: keystore.Store, path: str, alias: str | None, needed: bool) -> Identity | None:
     """The identity under *alias*, or the only one; None where there is none to choose and none is *needed*."""
     try:
         entry = store.key_entry(alias)
@@ -303,7 +305,7 @@ def identity_in(store: keystore.Store, path: str, alias: str | None, needed: boo
         if not needed:
             return None  # The store only lends its trust.
         raise StoreError(f"The identity to present cannot be taken from {path}: {error}.", path=path) from error
-    return tls.Identity(entry.private_key(), entry.chain)
+    return Identity(entry.private_key(), entry.chain)
 
 
 def trusted_in(texts: list[str]) -> list[bytes]:
@@ -315,17 +317,17 @@ def trusted_in(texts: list[str]) -> list[bytes]:
     ]
 
 
-def presented(who: Party) -> dict[str, tls.Identity | None]:
+def presented(who: Party) -> dict[str, Identity | None]:
     """What each value of C(present) stands for."""
-    name = tls.common_name_of(who.identity.chain[0]) if who.identity and who.identity.chain else None
-    return {"keystore": who.identity, "nothing": None, "stranger": tls.stranger(name or "stranger")}
+    name = common_name_of(who.identity.chain[0]) if who.identity and who.identity.chain else None
+    return {"keystore": who.identity, "nothing": None, "stranger": stranger(name or "stranger")}
 
 
-def probes(params: dict[str, Any], who: Party) -> list[tls.Probe]:
+def probes(params: dict[str, Any], who: Party) -> list[Probe]:
     """The handshakes to make."""
     identities = presented(who)
     return [
-        tls.Probe(
+        Probe(
             name=wish["name"],
             host=wish["host"],
             port=wish["port"],
@@ -341,7 +343,7 @@ def probes(params: dict[str, Any], who: Party) -> list[tls.Probe]:
     ]
 
 
-def result(wish: dict[str, Any], outcome: tls.Outcome) -> dict[str, Any]:
+def result(wish: dict[str, Any], outcome: Outcome) -> dict[str, Any]:
     """One handshake as the module returns it."""
     return {
         **{key: wish[key] for key in ("name", "host", "port", "present", "expect")},
@@ -356,7 +358,7 @@ def result(wish: dict[str, Any], outcome: tls.Outcome) -> dict[str, Any]:
     }
 
 
-def complaint(wishes: list[dict[str, Any]], outcomes: list[tls.Outcome]) -> str:
+def complaint(wishes: list[dict[str, Any]], outcomes: list[Outcome]) -> str:
     """What differs from what was expected, a line for each handshake."""
     lines = []
     for wish, outcome in zip(wishes, outcomes):
@@ -370,7 +372,7 @@ def complaint(wishes: list[dict[str, Any]], outcomes: list[tls.Outcome]) -> str:
 def handshake(params: dict[str, Any]) -> dict[str, Any]:
     """Make the handshakes and compare them with what was expected."""
     check(params)
-    outcomes = tls.probe_all(probes(params, party(params)), workers=params["workers"], settle=params["settle"])
+    outcomes = probe_all(probes(params, party(params)), workers=params["workers"], settle=params["settle"])
     results = [result(wish, outcome) for wish, outcome in zip(params["probes"], outcomes)]
     unexpected = [each["name"] for each in results if not each["as_expected"]]
     if unexpected and not params["report_only"]:

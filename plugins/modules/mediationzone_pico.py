@@ -146,7 +146,9 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.mutual.tls.plugins.module_utils import edge, mediationzone, seals
+from ansible_collections.mutual.tls.plugins.module_utils import edge, seals
+from ansible_collections.mutual.tls.plugins.module_utils.mediationzone.mzsh import Mzsh
+from ansible_collections.mutual.tls.plugins.module_utils.mediationzone.picos import Commands, Control, Endpoint
 
 
 def argument_spec() -> dict[str, Any]:
@@ -171,11 +173,11 @@ def argument_spec() -> dict[str, Any]:
 
 def converge(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
-    control = mediationzone.Control(
-        mediationzone.Mzsh(params["mzsh"], seals.run_program),
+    control = Control(
+        Commands(Mzsh(params["mzsh"], seals.run_program)),
         wait=params["wait"],
         timeout=params["timeout"],
-        endpoints=[mediationzone.Endpoint(**endpoint) for endpoint in params["endpoints"]],
+        endpoints=[Endpoint(**endpoint) for endpoint in params["endpoints"]],
     )
     picos = control.bring(params["picos"], params["state"], check=module.check_mode)
     return {

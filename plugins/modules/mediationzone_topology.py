@@ -193,8 +193,10 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.mutual.tls.plugins.module_utils import edge, files, mediationzone, seals, settings, transactions
+from ansible_collections.mutual.tls.plugins.module_utils import edge, files, seals, settings, transactions
 from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError
+from ansible_collections.mutual.tls.plugins.module_utils.mediationzone.mzsh import Mzsh
+from ansible_collections.mutual.tls.plugins.module_utils.mediationzone.registry import Registry, reconcile
 
 
 def argument_spec() -> dict[str, Any]:
@@ -222,9 +224,9 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
     desired = before(params) if rolled_back else wished(params)
     if desired is None:
         return {"container": params["container"], "changed": False, "changes": [], "activated": False}
-    mzsh = mediationzone.Mzsh(params["mzsh"], seals.run_program, timeout=params["timeout"], allow_disconnected=params["allow_disconnected"])
-    outcome = mediationzone.reconcile(
-        mzsh,
+    mzsh = Mzsh(params["mzsh"], seals.run_program, timeout=params["timeout"])
+    outcome = reconcile(
+        Registry(mzsh, allow_disconnected=params["allow_disconnected"]),
         params["container"],
         desired,
         handover=params["handover"],

@@ -229,12 +229,10 @@ from ansible_collections.mutual.tls.plugins.module_utils import (
     files,
     keystore,
     listeners,
-    mediationzone,
     options,
     properties_file,
     seals,
     settings,
-    tls,
     transactions,
     x509,
 )
@@ -242,9 +240,12 @@ from ansible_collections.mutual.tls.plugins.module_utils.edge import run
 from ansible_collections.mutual.tls.plugins.module_utils.entries import PrivateKeyEntry
 from ansible_collections.mutual.tls.plugins.module_utils.errors import PeerError, StoreError
 from ansible_collections.mutual.tls.plugins.module_utils.facts import store_facts
+from ansible_collections.mutual.tls.plugins.module_utils.mediationzone.mzsh import Mzsh
+from ansible_collections.mutual.tls.plugins.module_utils.mediationzone.registry import Registry
 from ansible_collections.mutual.tls.plugins.module_utils.plan.store import IdentityWish
 from ansible_collections.mutual.tls.plugins.module_utils.profiles import PROFILES
 from ansible_collections.mutual.tls.plugins.module_utils.store_changes import reasons_to_protect_anew
+from ansible_collections.mutual.tls.plugins.module_utils.tls import observation
 
 
 def argument_spec() -> dict[str, Any]:
@@ -362,12 +363,12 @@ def modified(path: str) -> float | None:
 
 def read_registry(option: dict[str, Any]) -> dict[str, str]:
     """The container's values; from its cached copy when the Platform is away."""
-    mzsh = mediationzone.Mzsh(option["mzsh"], seals.run_program)
+    registry = Registry(Mzsh(option["mzsh"], seals.run_program))
     try:
-        return mzsh.read_common(option["container"])
+        return registry.read_common(option["container"])
     except PeerError:
         try:
-            return mzsh.read_common(option["container"], allow_disconnected=True)
+            return registry.read_common(option["container"], allow_disconnected=True)
         except PeerError:
             pass  # the first error is the one that tells the cause
         raise
@@ -383,7 +384,7 @@ def look_at(endpoint: dict[str, Any], timeout: int) -> dict[str, Any]:
     facts = {**endpoint, "listening": False, "tls": False, "served_sha256": None, "started": None, "clients": []}
     if endpoint["port"] is None:
         return facts
-    seen = tls.observe(endpoint["host"], endpoint["port"], timeout)
+    seen = observation.observe(endpoint["host"], endpoint["port"], timeout)
     seen_facts = {"listening": seen.listening, "tls": seen.tls, "served_sha256": seen.served_sha256}
     return {**facts, **seen_facts, "clients": connections.clients(endpoint["host"], endpoint["port"])}
 
@@ -400,7 +401,7 @@ def with_start_times(endpoints: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def observe(item: dict[str, Any], timeout: int) -> dict[str, Any]:
     """What another member's endpoint demands."""
-    seen = tls.observe(item["host"], item["port"], timeout, source_address=item["source_address"])
+    seen = observation.observe(item["host"], item["port"], timeout, source_address=item["source_address"])
     source = connections.source_address(item["host"], item["port"], item["source_address"])
     told = {"listening": seen.listening, "asks": seen.asks, "reason": seen.reason, "source": source}
     return {"server": item["server"], "endpoint": item["endpoint"], **told}

@@ -20,8 +20,9 @@ import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import pkcs12
 
-from ansible_collections.mutual.tls.plugins.module_utils import tls
+from ansible_collections.mutual.tls.plugins.module_utils import x509
 from ansible_collections.mutual.tls.plugins.module_utils.errors import MtlsError
+from ansible_collections.mutual.tls.plugins.module_utils.tls.identity import common_name_of
 from ansible_collections.mutual.tls.plugins.modules import handshake
 
 PASSWORD = "correct-horse-battery"
@@ -185,7 +186,7 @@ def test_the_member_is_accepted_and_nobody_else(stores, port, check_mode):
         "reason": None,
         "protocol": "TLSv1.3",
         "cipher": done["results"][0]["cipher"],
-        "peer_sha256": tls.x509.sha256(ssl.PEM_cert_to_DER_cert(stores.platform_pem)),
+        "peer_sha256": x509.sha256(ssl.PEM_cert_to_DER_cert(stores.platform_pem)),
         "peer_certificate": ssl.DER_cert_to_PEM_cert(ssl.PEM_cert_to_DER_cert(stores.platform_pem)),
     }
     assert PASSWORD not in text
@@ -301,7 +302,7 @@ def test_the_stranger_takes_the_members_name(stores):
     def name(**arguments):
         options = with_defaults(handshake.argument_spec(), {**arguments, "probes": [probe(1, "p", present="stranger")]})
         [made] = handshake.probes(options, handshake.party(options))
-        return tls.common_name_of(made.identity.chain[0])
+        return common_name_of(made.identity.chain[0])
 
     assert name(keystore=own(stores)) == "ec1.test"
     assert name(keystore=own(stores, "trust")) == "stranger"

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Whether one keystore accepts the certificates that one identity presents.
 
-A link must work with the product's Java, and with OpenSSL, which makes our own handshakes (tls.py); so a chain is accepted here only
+A link must work with the product's Java, and with OpenSSL, which makes our own handshakes (tls/); so a chain is accepted here only
 if JSSE of Java 11, 17, 21 and 25 (PKIX, its defaults) and OpenSSL 3 with its security level 2 all accept it, with TLS 1.2 and with 1.3.
 What each of them does was measured: `tests/interop/test_proof_and_reality.py` holds these rules against them, in both directions.
 
