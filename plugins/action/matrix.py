@@ -21,8 +21,12 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "collected": {"type": "str", "required": True},
     "stores": {"type": "list", "elements": "str", "default": []},
     "handshakes": {"type": "str", "required": True},
+    "revoked": {"type": "str", "choices": ["fail", "tell"], "default": "fail"},
     "path": {"type": "path"},
 }
+
+#: What each result of the module handshake has.
+_SHOWN = {"name", "present", "outcome", "as_expected", "reason", "protocol", "peer_sha256"}
 
 
 class ActionModule(ActionBase):
@@ -40,27 +44,34 @@ class ActionModule(ActionBase):
         wanted = matrix(system, facts)
         registered = {name: hostvars[name].get(arguments["handshakes"]) or {} for name in {probe.member for probe in wanted.probes}}
         made = {name: _by_probe(result) for name, result in registered.items()}
-        rows = []
+        rows, notes = [], list(wanted.notes)
         for probe in wanted.probes:
-            result = made[probe.member].get((probe.to_option(None)["name"], probe.present))
-            row = _row(probe, _not_made(registered[probe.member]) if result is None else result)
-            rows.append(_with_what_is_served(row, on_disk(system, facts, probe.link.server)))
+            result = made[probe.member].get((probe.to_option(None)["name"], probe.present)) or _not_made(registered[probe.member])
+            if result["outcome"] == "not_made" and system.members[probe.member].revoked:
+                # Whoever is revoked must not decide, by saying nothing, whether the run that revokes it stands.
+                notes.append(f"{probe.link.name} is not tried: '{probe.member}' is revoked, and said: {result['reason']}")
+            else:
+                rows.append(_with_what_is_served(_row(probe, result), on_disk(system, facts, probe.link.server)))
         refused = sum(row["expect"] == "refused" for row in rows)
         title = f"Matrix: {len(rows)} handshakes, {len(rows) - refused} to be accepted and {refused} to be refused"
-        self._display.display("\n".join(["", title, matrix_text(rows), *(f"  Note: {printable(note)}." for note in wanted.notes), ""]))
+        self._display.display("\n".join(["", title, matrix_text(rows), *(f"  Note: {printable(note)}." for note in notes), ""]))
         if arguments["path"]:
             write_atomically(arguments["path"], (json.dumps({"links": rows}, indent=2) + "\n").encode("utf-8"), mode=0o644)
-        failures = failures_text(rows) + [f"{fault}." for fault in wanted.faults]
-        if failures:
-            lines = "".join(f"\n  - {printable(failure)}" for failure in failures)
-            message = f"The system does not do what it should:{lines}"
-            return {"failed": True, "msg": message, "changed": False, "links": rows, "notes": list(wanted.notes)}
-        return {"changed": False, "links": rows, "notes": list(wanted.notes)}
+        by_revoked = [row for row in rows if system.members[row["from"]].revoked]
+        still_accepted = failures_text(by_revoked)
+        failures = failures_text([row for row in rows if row not in by_revoked]) + [f"{fault}." for fault in wanted.faults]
+        told = {"changed": False, "links": rows, "notes": notes, "still_accepted": still_accepted}
+        if failures or (still_accepted and arguments["revoked"] == "fail"):
+            lines = "".join(f"\n  - {printable(failure)}" for failure in [*failures, *still_accepted])
+            return {**told, "failed": True, "msg": f"The system does not do what it should:{lines}"}
+        return told
 
 
 def _by_probe(registered: Mapping[str, Any]) -> dict[tuple[str, str], Mapping[str, Any]]:
-    """What the handshakes of one host showed, by the probe's name and what it presented."""
-    return {(result["name"], result["present"]): result for result in registered.get("results") or ()}
+    """What the handshakes of one host showed, by the probe's name and what it presented. What it says is taken for no more than that."""
+    results = registered.get("results")
+    named = [result for result in results if isinstance(result, Mapping) and result.keys() >= _SHOWN] if isinstance(results, list) else []
+    return {(str(result["name"]), str(result["present"])): result for result in named}
 
 
 def _not_made(registered: Mapping[str, Any]) -> dict[str, Any]:

@@ -32,7 +32,12 @@ ARGUMENT_SPEC: dict[str, Any] = {
 _STORES = ("identity_store", "trust_store", "trust_copy")
 _SETTINGS = ("client_auth_registry", "client_auth_file")
 #: What the undoing of a run registers, and what it says of it when it fails.
-_UNDONE = ("transaction_files_undone", "client_auth_undone", "service_pico", "transaction_after", "transaction_ended")
+_UNDONE = ("transaction_files_undone", "client_auth_undone", "transaction_after", "transaction_ended")
+
+_STILL_ACCEPTED = (
+    "What was planned is done, and the system works; but somebody who is revoked says that it is still let in. Nothing was undone. See "
+    "what that server trusts and serves (mutual.tls.verify), or take the revoked one out of the inventory if its host may lie:"
+)
 
 
 class ActionModule(ActionBase):
@@ -53,11 +58,23 @@ class ActionModule(ActionBase):
         if not self._task.check_mode:
             self._append(arguments["audit_log"], line)
         if undoing is None:
+            self._tell_open(seen)
+            still_accepted = _found(seen, "handshake_matrix", "still_accepted", [])
+            if still_accepted:
+                raise AnsibleActionFail(_STILL_ACCEPTED + "".join(f"\n  - {printable(each)}" for each in still_accepted))
             return {"changed": False, "line": line}
         if undoing.handshakes:
             rows = table_rows(undoing.handshakes)
             self._display.display(f"\nBefore and after:\n{table(('', 'HANDSHAKE', 'BEFORE', 'AFTER', 'REASON'), rows)}\n")
         raise AnsibleActionFail(account(undoing))
+
+    def _tell_open(self, seen: Mapping[str, Mapping[str, Any]]) -> None:
+        """The system works; that a host could not be told so keeps nobody from changing it again."""
+        for name, variables in seen.items():
+            ended = variables.get("transaction_ended") or {}
+            if ended.get("failed") or ended.get("unreachable"):
+                why = _reason(ended.get("msg", "no reason given"))
+                self._display.warning(f"'{name}' does not know that this run has ended; the next one tells it. {why}")
 
     def _append(self, path: str, line: Mapping[str, Any]) -> None:
         """One write at the file's end, so that lines of several runs never mix. That nobody can write there stops no run."""
@@ -76,27 +93,24 @@ class ActionModule(ActionBase):
 
 def _silent(variables: Mapping[str, Any], seen: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Members of this play that do not answer any more: all others remember the failure, or that it was another's."""
-    return [name for name in seen if name in variables.get("ansible_play_hosts_all", ()) and "transaction_cause" not in seen[name]]
+    played = variables.get("ansible_play_hosts_all", ())
+    return [name for name in seen if name in played and seen[name].get("transaction_cause", "") == ""]
 
 
 def _undoing(seen: Mapping[str, Mapping[str, Any]], silent: Collection[str], wanted: bool) -> Undoing:
     undoing = Undoing(wanted=wanted)
     undoing.causes += _causes(seen)
     undoing.causes += [(name, "the connection", "it does not answer any more") for name in silent]
-    undoing.begun = any(_ran(variables.get("transaction_begun")) for variables in seen.values())
+    undoing.begun = any("continues" in (variables.get("transaction_begun") or {}) for variables in seen.values())
     for name, variables in seen.items():
         undoing.restored.update(_restored(name, variables))
         if undoing.begun and wanted:
             undoing.left += _left(name, variables, name in silent)
     before = {name: variables.get("transaction_before") or {} for name, variables in seen.items() if name not in silent}
     after = {name: variables.get("transaction_after") or {} for name, variables in seen.items()}
-    if wanted and any(each.get("results") for each in after.values()):
+    if wanted and undoing.begun:
         undoing.handshakes = list(handshakes(before, after))
     return undoing
-
-
-def _ran(result: Mapping[str, Any] | None) -> bool:
-    return bool(result) and not (result or {}).get("skipped") and not (result or {}).get("failed")
 
 
 def _causes(seen: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str, str]]:
@@ -134,12 +148,14 @@ def _left(name: str, variables: Mapping[str, Any], silent: bool) -> Iterator[str
         result = variables.get(registered) or {}
         if result.get("unreachable") or result.get("failed"):
             yield f"'{name}': {_reason(result.get('msg', 'no reason given'))}"
+    for failure in variables.get("service_failures") or ():
+        yield f"'{name}': {_reason(failure)}"
 
 
 def _line(arguments: Mapping[str, Any], seen: Mapping[str, Mapping[str, Any]], undoing: Undoing | None) -> dict[str, Any]:
     """What is written down: no secrets, no PEM."""
     operator = this_run()
-    plan = next((found["plan"] for found in (each.get("product_plan") or {} for each in seen.values()) if found.get("plan")), {})
+    plan = _found(seen, "product_plan", "plan", {})
     before, after = _facts(arguments["system"], seen)
     changed = list(certificates(before, after))
     settings = [
@@ -150,7 +166,7 @@ def _line(arguments: Mapping[str, Any], seen: Mapping[str, Mapping[str, Any]], u
     ]
     restarts = [{"member": each["member"], "process": each["process"], "reason": each["reason"]} for each in plan.get("restarts", ())]
     restarted = any(variables.get("service_restarting") for variables in seen.values())
-    rows = next((found["links"] for found in (each.get("handshake_matrix") or {} for each in seen.values()) if "links" in found), [])
+    rows = _found(seen, "handshake_matrix", "links", [])
     outcome = "changed" if changed or settings or restarted else "unchanged"
     return {
         "time": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
@@ -169,6 +185,11 @@ def _line(arguments: Mapping[str, Any], seen: Mapping[str, Mapping[str, Any]], u
         "outcome": undoing.state if undoing is not None else outcome,
         "causes": [{"member": member, "at": at, "why": why} for member, at, why in undoing.causes] if undoing is not None else [],
     }
+
+
+def _found(seen: Mapping[str, Mapping[str, Any]], registered: str, name: str, default: Any) -> Any:
+    """What a task that runs once returned under *name*: all hosts have it that were there."""
+    return next((found[name] for found in (each.get(registered) or {} for each in seen.values()) if found.get(name)), default)
 
 
 def _facts(system: Mapping[str, Any], seen: Mapping[str, Any]) -> tuple[dict[str, Facts], dict[str, Facts]]:

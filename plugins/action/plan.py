@@ -30,6 +30,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "show": {"type": "bool", "default": False},
     "digest": {"type": "str"},
     "path": {"type": "path"},
+    "verify": {"type": "str", "choices": ["always", "on_change", "never"], "default": "never"},
 }
 
 
@@ -56,6 +57,9 @@ class ActionModule(ActionBase):
         except MtlsError as error:
             raise AnsibleActionFail(str(error)) from error
         handshakes = matrix(system, facts)
+        # Better said now than after the restarts.
+        if arguments["verify"] == "always" or (arguments["verify"] == "on_change" and plan.restarts):
+            plan.faults.extend(handshakes.faults)
         public = plan.to_dict()
         digest = arguments["digest"] or hashlib.sha256(json.dumps(public, sort_keys=True).encode()).hexdigest()
         result = {"changed": False, "plan": {**public, "digest": digest, **_for_tasks(system, plan, handshakes)}}
@@ -64,7 +68,7 @@ class ActionModule(ActionBase):
             write_atomically(arguments["path"], (json.dumps({**public, "digest": digest}, indent=2) + "\n").encode("utf-8"), mode=0o644)
         if plan.state == "unprovable":
             faults = "".join(f"\n  - {printable(fault)}" for fault in plan.faults)
-            raise AnsibleActionFail(f"The plan cannot be carried out; nothing was restarted.{faults}\n{text}")
+            raise AnsibleActionFail(f"The plan cannot be carried out; nothing was restarted.\n{text}{faults}")
         if arguments["show"]:
             self._display.display(f"\n{text}\n")
         return result

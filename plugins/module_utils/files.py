@@ -80,8 +80,13 @@ def write_atomically(path: str, content: bytes, *, mode: int = 0o600) -> None:
     A symbolic link is followed, so that the link stays and its target is replaced. Raises OSError with *path* as its
     file's name, after which the file is as it was.
     """
+    target = os.path.realpath(path)
     try:
-        _replace(os.path.realpath(path), content, mode)
+        try:
+            existing: os.stat_result | None = os.stat(target)
+        except FileNotFoundError:
+            existing = None
+        _replace(target, content, existing, mode)
     except OSError as error:
         raise OSError(error.errno, error.strerror, path) from error
 
@@ -131,24 +136,30 @@ def keep_copy(path: str) -> str:
     copy = f"{path}.{os.getpid()}.{time.strftime('%Y-%m-%d@%H:%M:%S', time.localtime())}~"
     with open(path, "rb") as stream:
         content, original = stream.read(), os.fstat(stream.fileno())
-    write_atomically(copy, content)
-    if (original.st_uid, original.st_gid) != (os.geteuid(), os.getegid()):
-        os.chown(copy, original.st_uid, original.st_gid)
+    write_copy(copy, content, original)
     return copy
 
 
-def _replace(path: str, content: bytes, mode: int) -> None:
+def write_copy(path: str, content: bytes, original: os.stat_result) -> None:
+    """Put *content* at *path*, for the owner and the group of *original*, and readable by that owner only.
+
+    Whatever was at *path* is replaced and decides nothing: who may write into the directory could have put a link there. Who may
+    not give files away keeps it.
+    """
+    _replace(path, content, None, 0o600, owner=original)
+
+
+def _replace(path: str, content: bytes, existing: os.stat_result | None, mode: int, *, owner: os.stat_result | None = None) -> None:
     directory = os.path.dirname(path)
-    try:
-        existing: os.stat_result | None = os.stat(path)
-    except FileNotFoundError:
-        existing = None
     descriptor, temporary = tempfile.mkstemp(prefix=_PREFIX, dir=directory)  # mkstemp makes it 0600
     try:
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(content)
             if existing is not None and (existing.st_uid, existing.st_gid) != (os.geteuid(), os.getegid()):
                 os.fchown(stream.fileno(), existing.st_uid, existing.st_gid)
+            if owner is not None:
+                with contextlib.suppress(PermissionError):
+                    os.fchown(stream.fileno(), owner.st_uid, owner.st_gid)
             os.fchmod(stream.fileno(), existing.st_mode & 0o7777 if existing is not None else mode)
             stream.flush()
             os.fsync(stream.fileno())

@@ -16,7 +16,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,11 +68,12 @@ def begin(
     _check_name(run)
     with files.alone_at(record):
         found = _read(record)
-        if found is not None and found["run"] == run:
-            return list(found["continues"])
-        if found is not None and found["run"] != take_over:
+        mine = found is not None and found["run"] == run  # another member has the same keystore, or this is done once more
+        if found is not None and not mine and found["run"] != take_over:
             raise PeerError(_held(record, found), held_by=found["holder"], held_run=found["run"])
         for path in paths:
+            if mine and path in found["files"]:
+                continue
             if path in expected and _sha256(path) != expected[path]:
                 raise PeerError(
                     f"{path} was changed after this run had looked at it. Nothing was changed here: run it again, and it plans anew.",
@@ -80,9 +81,9 @@ def begin(
                 )
         known = dict(found["files"]) if found is not None else {}
         for path in [*known, *paths]:
-            if path not in known or not _is_kept(path, known[path]):
+            if path not in known or not (mine or _is_kept(path, known[path])):
                 known[path] = _keep(path)
-        continues = [*found["continues"], found["run"]] if found is not None else []
+        continues = [*found["continues"], *([] if mine else [found["run"]])] if found is not None else []
         content = {"run": run, "continues": continues, "holder": dict(holder), "since": _now(), "files": known}
         files.write_atomically(record, (json.dumps(content, indent=2) + "\n").encode())
     return continues
@@ -111,7 +112,7 @@ def end(record: str, run: str, *, keep: int) -> bool:
             for suffix in (_BEFORE, _UNDONE):
                 with contextlib.suppress(FileNotFoundError):
                     os.replace(target + suffix, copy_of(target, run, suffix))
-            prune(target, keep)
+            prune(target, keep, spare=[run] if keep else [])
         os.unlink(record)
         return True
 
@@ -128,8 +129,12 @@ def _check_name(run: str) -> None:
         raise InputError(f"'{run}' is no name of a run: it is written like 20260131T235959Z-0123abcd.")
 
 
-def prune(target: str, keep: int) -> None:
-    """Remove the copies of a file that are older than those of the last *keep* runs."""
+def prune(target: str, keep: int, *, spare: Collection[str] = ()) -> None:
+    """Remove the copies of a file that are older than those of the last *keep* runs, but for those of the runs in *spare*.
+
+    Runs are told apart by their names, which begin with the controller's time: a clock that was wrong must not cost the copy
+    that is needed now.
+    """
     directory, name = os.path.split(target)
     copies: dict[str, list[str]] = {}
     for item in os.listdir(directory):
@@ -137,7 +142,7 @@ def prune(target: str, keep: int) -> None:
             run = item[len(name) + 1 : -len(suffix)]
             if RUN_NAME.fullmatch(run) and item == copy_of(name, run, suffix):
                 copies.setdefault(run, []).append(os.path.join(directory, item))
-    for run in sorted(copies, reverse=True)[keep:]:
+    for run in sorted(set(copies) - set(spare), reverse=True)[max(keep - len(set(copies) & set(spare)), 0) :]:
         for copy in copies[run]:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(copy)
@@ -183,9 +188,7 @@ def _keep(path: str) -> dict[str, Any]:
     if content is None:
         return {"sha256": None}
     original = os.stat(target)
-    files.write_atomically(target + _BEFORE, content)
-    with contextlib.suppress(PermissionError):  # then its owner is whoever may replace the file, too
-        os.chown(target + _BEFORE, original.st_uid, original.st_gid)
+    files.write_copy(target + _BEFORE, content, original)
     return {"sha256": hashlib.sha256(content).hexdigest(), "mode": original.st_mode & 0o7777, "modified": original.st_mtime_ns}
 
 
@@ -200,15 +203,30 @@ def _restore(path: str, kept: Mapping[str, Any], *, loaded: bool) -> Restored:
     if kept["sha256"] is None:
         os.replace(target, undone)
         return Restored(path, "set_aside", undone)
-    if _sha256(before) != kept["sha256"]:
+    modified = time.time_ns() if loaded else kept["modified"]
+    if not _prepare(before, kept, modified):
         raise PeerError(f"{path} cannot be put back: {before} is gone, or is not what was kept there.", path=path)
     with contextlib.suppress(OSError):  # there is no such file any more, or the file system knows no links
         os.link(target, undone)
-    os.chmod(before, kept["mode"])  # as readable as what it replaces
-    modified = time.time_ns() if loaded else kept["modified"]
-    os.utime(before, ns=(modified, modified))
     os.replace(before, target)
     return Restored(path, "restored", undone if os.path.exists(undone) else None)
+
+
+def _prepare(before: str, kept: Mapping[str, Any], modified: int) -> bool:
+    """Make the copy as readable as what it replaces, and as old; False when it is not what was kept there.
+
+    One descriptor for all of it: who may write into the directory could put a link there meanwhile.
+    """
+    try:
+        descriptor = os.open(before, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return False
+    with open(descriptor, "rb") as stream:
+        if hashlib.sha256(stream.read()).hexdigest() != kept["sha256"]:
+            return False
+        os.fchmod(descriptor, kept["mode"])
+        os.utime(descriptor, ns=(modified, modified))
+    return True
 
 
 def _sha256(path: str) -> str | None:

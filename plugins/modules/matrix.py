@@ -50,6 +50,13 @@ options:
         O(mutual.tls.handshake#module:report_only=true).
     type: str
     required: true
+  revoked:
+    description:
+      - What it means that a revoked member is still accepted, as its own host says. V(fail) fails. V(tell) only returns it, for a run
+        that is not to be undone because of what a revoked host says.
+    type: str
+    choices: [fail, tell]
+    default: fail
   path:
     description: A file on the controller in which the matrix is written as JSON.
     type: path
@@ -118,6 +125,11 @@ links:
     served_sha256:
       description: The fingerprint of the certificate that the server presented.
       type: str
+still_accepted:
+  description: A sentence for each handshake of a revoked member that did not end as it should.
+  returned: success
+  type: list
+  elements: str
 notes:
   description: What was not tried, and why.
   returned: success

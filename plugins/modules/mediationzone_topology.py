@@ -194,9 +194,9 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.mutual.tls.plugins.module_utils import edge, files, seals, settings, transactions
-from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError
+from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError, PeerError
 from ansible_collections.mutual.tls.plugins.module_utils.mediationzone.mzsh import Mzsh
-from ansible_collections.mutual.tls.plugins.module_utils.mediationzone.registry import Registry, reconcile
+from ansible_collections.mutual.tls.plugins.module_utils.mediationzone.registry import Outcome, Registry, reconcile
 
 
 def argument_spec() -> dict[str, Any]:
@@ -225,14 +225,27 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
     if desired is None:
         return {"container": params["container"], "changed": False, "changes": [], "activated": False}
     mzsh = Mzsh(params["mzsh"], seals.run_program, timeout=params["timeout"])
-    outcome = reconcile(
-        Registry(mzsh, allow_disconnected=params["allow_disconnected"]),
-        params["container"],
-        desired,
-        handover=params["handover"],
-        check=module.check_mode,
-        keep=None if rolled_back or params["keep_path"] is None else lambda values: keep(params, values),
-    )
+
+    def bring(*, allow_disconnected: bool) -> Outcome:
+        return reconcile(
+            Registry(mzsh, allow_disconnected=allow_disconnected),
+            params["container"],
+            desired,
+            handover=params["handover"],
+            check=module.check_mode,
+            keep=None if rolled_back or params["keep_path"] is None else lambda values: keep(params, values),
+        )
+
+    with files.alone_at(params["mzsh"], wait=params["timeout"]):  # what is staged meanwhile would become active with ours
+        try:
+            outcome = bring(allow_disconnected=params["allow_disconnected"])
+        except PeerError as error:
+            if not rolled_back:
+                raise
+            try:  # the Platform may be down because of what is undone
+                outcome = bring(allow_disconnected=True)
+            except PeerError:
+                raise error from None  # this is the one that tells the cause
     return {
         "container": params["container"],
         "changed": bool(outcome.changes),
@@ -261,19 +274,22 @@ def keep(params: dict[str, Any], values: Mapping[str, str | None]) -> None:
     else:
         content = json.dumps({"container": params["container"], "values": values}, indent=2).encode()
     files.write_atomically(transactions.copy_of(params["keep_path"], params["run"]), content)
-    transactions.prune(params["keep_path"], params["keep"])
+    transactions.prune(params["keep_path"], params["keep"], spare=[*params["continues"], params["run"]])
 
 
 def before(params: dict[str, Any]) -> settings.Desired | None:
-    """The values as they were before the run; None when it changed none."""
-    path = transactions.copy_of(params["keep_path"], params["run"])
-    content = files.read_if_present(path)
-    if content is None:
-        return None
-    kept = json.loads(content)
-    if kept["container"] != params["container"]:
-        raise InputError(f"{path} holds the values of the container '{kept['container']}', not of '{params['container']}'.", path=path)
-    return settings.Desired(kept["values"], seal_name=params["seal_name"])
+    """The values as they were before the run, and before the dead ones that it continues; None when none of them changed any."""
+    for run in [*params["continues"], params["run"]]:
+        path = transactions.copy_of(params["keep_path"], run)
+        content = files.read_if_present(path)
+        if content is not None:
+            kept = json.loads(content)
+            if kept["container"] != params["container"]:
+                raise InputError(
+                    f"{path} holds the values of the container '{kept['container']}', not of '{params['container']}'.", path=path
+                )
+            return settings.Desired(kept["values"], seal_name=params["seal_name"])
+    return None
 
 
 def main() -> None:

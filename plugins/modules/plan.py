@@ -66,6 +66,12 @@ options:
   path:
     description: A file on the controller in which the plan is written as JSON. There are no secrets in it.
     type: path
+  verify:
+    description:
+      - When the matrix will be made. If it will, and nobody could show whom a server refuses, the task fails now, before anything changes.
+    type: str
+    choices: [always, on_change, never]
+    default: never
 seealso:
   - module: mutual.tls.members
   - module: mutual.tls.member_info
@@ -115,6 +121,9 @@ plan:
       description: The restarts that are due, with C(member), C(process), C(tier) and C(reason).
       type: list
       elements: dict
+    may_roll:
+      description: Whether the restarts may follow one another, because old and new certificates are the same.
+      type: bool
     links:
       description:
         - Every link with its C(verdict), which is V(holds), V(awaits) an identity that is made in this run, or V(unknown) when a

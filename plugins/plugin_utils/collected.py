@@ -76,7 +76,8 @@ def _with_stores(collected: Mapping[str, Any], results: Sequence[Mapping[str, An
     data = dict(collected)
     for result in results:
         if result.get("store") and (result["store"]["modified"] or 0) >= (data["store"]["modified"] or 0):
-            data["store"] = result["store"]
+            newer = (result["store"]["modified"] or 0) > (collected["store"]["modified"] or 0)
+            data["store"] = {**result["store"], "changed": newer}
             data["proof"] = result.get("proof") or data.get("proof")
     return data
 

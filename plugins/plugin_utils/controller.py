@@ -5,18 +5,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
+import hashlib
 import os
 import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+#: The process ids of the machine itself, and of no container: the kernel's PROC_PID_INIT_INO.
+_INITIAL_NAMESPACE = "pid:[4026531836]"
+
 
 def this_run() -> dict[str, Any]:
     """The user, the host and the process of this run. Actions run in processes of their own, whose parent is Ansible."""
     pid = os.getppid()
-    return {"user": user(), "host": socket.gethostname(), "boot": _boot(), "pid": pid, "started": _started(pid)}
+    where = {"host": socket.gethostname(), "machine": _machine(), "boot": _boot(), "namespace": _namespace()}
+    return {"user": user(), **where, "pid": pid, "started": _started(pid)}
 
 
 def user() -> str:
@@ -28,10 +34,51 @@ def user() -> str:
 
 
 def is_dead(holder: Mapping[str, Any]) -> bool:
-    """Whether *holder*, as ``this_run`` described it then, is a run of this host whose process is gone."""
-    if not holder.get("boot") or holder.get("host") != socket.gethostname():
+    """Whether *holder*, as ``this_run`` described it then, is a run of this machine whose process is surely gone.
+
+    Of another machine, of another container, or of a process that we may not look at nobody here can say so.
+    """
+    namespace, boot = _namespace(), _boot()
+    if not namespace or not boot or not holder.get("boot"):
         return False
-    return bool(holder["boot"] != _boot() or holder.get("started") != _started(holder.get("pid")))
+    if holder.get("host") != socket.gethostname() or holder.get("namespace") != namespace:
+        return False
+    if holder["boot"] == boot:
+        return _is_gone(holder.get("pid"), holder.get("started"))
+    # The machine has started anew since; unless it is another one, or a container on another one, with our name.
+    return namespace == _INITIAL_NAMESPACE and _machine() is not None and holder.get("machine") == _machine()
+
+
+def _is_gone(pid: Any, started: Any) -> bool:
+    """Whether there is no such process in our namespace, or another one has its number now."""
+    if not isinstance(pid, int) or pid <= 0:
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        pass  # it is somebody else's
+    now = _started(pid)
+    return started is not None and now is not None and now != started
+
+
+def _machine() -> str | None:
+    """What tells this machine from all others (machine-id(5), which is not to be shown); of hosts with one name only one is meant."""
+    for path in ("/etc/machine-id", "/var/lib/dbus/machine-id"):
+        with contextlib.suppress(OSError):
+            content = Path(path).read_text(encoding="ascii").strip()
+            if content:
+                return hashlib.sha256(f"mutual.tls {content}".encode()).hexdigest()[:32]
+    return None
+
+
+def _namespace() -> str | None:
+    """Which namespace our process ids are of."""
+    try:
+        return os.readlink("/proc/self/ns/pid")
+    except OSError:
+        return None
 
 
 def _boot() -> str | None:

@@ -9,7 +9,7 @@ certificate, or that lets in whom it should refuse has not loaded it; so a run t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.mutual.tls.plugins.module_utils.plan.measured import EndpointFacts, Facts
@@ -56,6 +56,23 @@ def activation(system: System, facts: Mapping[str, Facts], causes: Mapping[str, 
     return restarts
 
 
+def old_and_new_fit(system: System, facts: Mapping[str, Facts], restarts: Sequence[Restart], identities: Collection[str]) -> bool:
+    """Whether what is restarted works together with what is not yet, so that one process may follow the other.
+
+    It does not when a process gets another certificate than the one that it serves, which the others have not loaded; *identities*
+    are the members whose own certificate this run changes.
+    """
+    for restart in restarts:
+        member, measured = system.members[restart.member], facts[restart.member]
+        if restart.member in identities or (system.holds_copy(member) and system.shared_source().name in identities):
+            return False
+        found = measured.endpoints.get(restart.process)
+        identity = measured.store.identity(system.key_alias(member)) if measured.store is not None else None
+        if found is not None and found.listening and (identity is None or found.served_sha256 != identity.sha256):
+            return False
+    return True
+
+
 def _views(system: System, facts: Mapping[str, Facts]) -> Mapping[tuple[str, str], Mapping[str, str]]:
     """(server, endpoint) -> observer -> what it saw there: of the observers that the server treats as clients from outside."""
     views: dict[tuple[str, str], dict[str, str]] = {}
@@ -77,6 +94,8 @@ def _reason(
     """Why the process must be restarted; the first reason that holds."""
     if cause is not None:
         return cause
+    if measured.store is not None and measured.store.changed:
+        return "its keystore changed in this run"
     if measured.settings is not None and measured.settings.changed:
         return "its settings changed in this run"
     found = measured.endpoints.get(endpoint.name)

@@ -17,8 +17,8 @@ from typing import Any
 
 from ansible_collections.mutual.tls.plugins.module_utils import settings, x509
 from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError
-from ansible_collections.mutual.tls.plugins.module_utils.plan.activation import Restart, activation
-from ansible_collections.mutual.tls.plugins.module_utils.plan.measured import Facts, StoreFacts
+from ansible_collections.mutual.tls.plugins.module_utils.plan.activation import Restart, activation, old_and_new_fit
+from ansible_collections.mutual.tls.plugins.module_utils.plan.measured import Facts, SettingsFacts, StoreFacts
 from ansible_collections.mutual.tls.plugins.module_utils.plan.proof import Verdict, clock_words, prove
 from ansible_collections.mutual.tls.plugins.module_utils.plan.store import (
     EntryFacts,
@@ -65,6 +65,8 @@ class Plan:
     #: Member -> all its settings that are not secret; only where any setting changes.
     settings: dict[str, dict[str, str]] = field(default_factory=dict)
     restarts: list[Restart] = field(default_factory=list)
+    #: Whether the restarts may follow one another; else all that is restarted is down at once.
+    may_roll: bool = True
     verdicts: list[Verdict] = field(default_factory=list)
     #: Why the run must stop before it changes anything.
     faults: list[str] = field(default_factory=list)
@@ -89,6 +91,7 @@ class Plan:
             "trust": {member: [_trust_option(wish) for wish in wishes] for member, wishes in self.trust.items()},
             "settings": self.settings,
             "restarts": [dict(vars(restart)) for restart in self.restarts],
+            "may_roll": self.may_roll,
             "links": [verdict.to_dict() for verdict in self.verdicts],
             "faults": self.faults,
             "notes": self.notes,
@@ -139,6 +142,7 @@ def build(system: System, facts: Mapping[str, Facts], now: datetime.datetime, *,
     plan.faults.extend(_unproven_identities(plan, system, new_identities))
     plan.notes.extend(_strangers_revoked(system, facts))
     plan.restarts = activation(system, facts, _causes(plan))
+    plan.may_roll = old_and_new_fit(system, facts, plan.restarts, plan.identities)
     plan.changes.extend(Change(restart.member, "restart", restart.process, "restart", restart.reason) for restart in plan.restarts)
     return plan
 
@@ -256,18 +260,25 @@ def _same_key(entry: EntryFacts, other: EntryFacts) -> bool:
 
 
 def _unproven_flips(plan: Plan, system: System, facts: Mapping[str, Facts]) -> Iterator[str]:
-    """Endpoints that would begin to refuse clients of whom nobody knows whether they could present a certificate."""
-    if system.client_auth != "required":
-        return
-    switches = {name for name, value in system.adapter.settings.items() if "{require_client_auth}" in value}
+    """Endpoints that would begin to speak TLS, or to demand certificates, and clients of whom nobody knows whether they could follow."""
     for verdict in plan.verdicts:
-        wished, found = plan.settings.get(verdict.link.server, {}), facts[verdict.link.server].settings
-        flips = found is not None and any(name in wished and found.values.get(name) != wished[name] for name in switches)
-        if flips and verdict.outcome == "unknown":
-            yield (
-                f"'{verdict.link.server}' would begin to demand certificates, and the link {verdict.link.name} cannot be proven: "
-                f"{verdict.reason}. {_REMEDY}"
-            )
+        server = verdict.link.server
+        flip = _flip(system, plan.settings.get(server, {}), facts[server].settings)
+        if flip is not None and verdict.outcome == "unknown":
+            yield f"'{server}' would begin to {flip}, and the link {verdict.link.name} cannot be proven: {verdict.reason}. {_REMEDY}"
+
+
+def _flip(system: System, wished: Mapping[str, str], found: SettingsFacts | None) -> str | None:
+    """What a server would begin to do with its new settings that could shut clients out."""
+    if found is None:
+        return None
+    new = {name for name, value in wished.items() if found.values.get(name) != value}
+    for name, value in system.adapter.settings.items():
+        if name in new and system.client_auth == "required" and "{require_client_auth}" in value:
+            return "demand certificates"
+        if name in new and name not in found.values and "{keystore_path}" in value:
+            return "speak TLS"
+    return None
 
 
 def _unproven_identities(plan: Plan, system: System, new_identities: Mapping[str, StoreChange]) -> Iterator[str]:

@@ -29,13 +29,15 @@ class StoreFacts:
     entries: tuple[EntryFacts, ...] = ()
     #: Why the file must be written anew though its entries are as wished, such as a password that changes.
     protect_anew: tuple[str, ...] = ()
+    #: Whether this run already changed it, so that a running process cannot have loaded it.
+    changed: bool = False
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> StoreFacts:
         """The facts as keystore and member_info return them."""
         entries = tuple(EntryFacts.from_dict(entry) for entry in data["entries"])
         anew = tuple(data.get("protect_anew", ()))
-        return cls(data["path"], data["present"], data["sha256"], data["modified"], entries, anew)
+        return cls(data["path"], data["present"], data["sha256"], data["modified"], entries, anew, bool(data.get("changed")))
 
     def entry(self, alias: str) -> EntryFacts | None:
         """The entry under *alias*."""

@@ -13,6 +13,8 @@ from ansible_collections.mutual.tls.plugins.module_utils.plan.measured import Fa
 
 #: So many causes are told; more would hide what to do.
 _MOST_CAUSES = 5
+#: And so many lines of each.
+_MOST_LINES = 10
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ def account(undoing: Undoing) -> str:
     lines = [_HEADLINES[undoing.state]]
     for member, at, why in undoing.causes[:_MOST_CAUSES]:
         who = f"'{member}', " if member else ""
-        lines.append(f'  Cause: {who}at "{at}": {why}')
+        lines.append(f'  Cause: {who}at "{at}": {_brief(why)}')
     if len(undoing.causes) > _MOST_CAUSES:
         lines.append(f"  And {len(undoing.causes) - _MOST_CAUSES} more members failed there.")
     if undoing.state in ("rolled_back", "broken"):
@@ -100,6 +102,14 @@ def account(undoing: Undoing) -> str:
         lines += [f"  Not put back: {each}" for each in undoing.left]
     lines.append(f"  What now: {_REMEDIES[undoing.state]}")
     return "\n".join(lines)
+
+
+def _brief(why: str) -> str:
+    """The first line and the last ones, where the reason is: all of it stands further up, where it happened."""
+    lines = why.splitlines()
+    if len(lines) <= _MOST_LINES:
+        return why
+    return "\n".join([lines[0], "  (more of this stands above)", *lines[-(_MOST_LINES - 2) :]])
 
 
 def table_rows(shown: Sequence[Handshake]) -> Iterator[tuple[str, str, str, str, str]]:

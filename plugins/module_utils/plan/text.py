@@ -14,6 +14,7 @@ from ansible_collections.mutual.tls.plugins.module_utils.plan.system import Syst
 _WIDEST = 60
 #: More rows than this nobody reads one by one.
 _MANY = 24
+_MOST_NOTES = 10
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
@@ -38,11 +39,13 @@ def plan_text(system: System, plan: Plan) -> str:
         lines.append(table(("MEMBER", "WHAT", "ACTION", "WHICH", "WHY"), _grouped(plan)))
     elif not plan.faults:
         lines.append("  Nothing is to be changed and nothing is to be restarted.")
+    lines.extend(f"  Note: {printable(note)}." for note in plan.notes[:_MOST_NOTES])
+    if len(plan.notes) > _MOST_NOTES:
+        lines.append(f"  And {len(plan.notes) - _MOST_NOTES} more notes, which mtls_plan_path writes down.")
     failing = [(verdict.link.name, verdict.reason) for verdict in plan.verdicts if verdict.outcome == "fails"]
     if failing:
         lines.append(f"Links that would not work ({len(failing)} of {links}):")
         lines.append(table(("LINK", "WHY"), _merged(failing, 0, {})))
-    lines.extend(f"  Note: {printable(note)}." for note in plan.notes)
     return "\n".join(lines)
 
 
