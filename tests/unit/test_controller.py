@@ -5,15 +5,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from ansible_collections.mutual.tls.plugins.action import transaction
+from ansible_collections.mutual.tls.plugins.plugin_utils import controller
 from ansible_collections.mutual.tls.plugins.plugin_utils.controller import is_dead, this_run
 
 
@@ -37,11 +40,44 @@ def test_a_process_that_has_ended_is_dead() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "dead"), [({"started": 1}, True), ({"boot": "another"}, True), ({"host": "another", "started": 1}, False)]
+    ("words", "dead"),
+    [
+        ({"started": 1}, True),
+        ({"host": "another", "started": 1}, False),
+        ({"namespace": "pid:[1]", "started": 1}, False),
+        ({"namespace": None, "started": 1}, False),
+        ({"boot": None, "started": 1}, False),
+        ({"pid": None, "started": 1}, False),
+    ],
 )
-def test_another_process_of_that_number_another_boot_and_another_host(words: dict[str, Any], dead: bool) -> None:
-    """Of another host nobody here knows."""
+def test_another_process_of_that_number_of_another_host_or_container(words: dict[str, Any], dead: bool) -> None:
+    """Of another host, or another container, nobody here knows."""
     assert is_dead({**this_run(), **words}) == dead
+
+
+@pytest.mark.parametrize(
+    ("machine", "namespace", "dead"),
+    [("ours", None, True), ("another", None, False), (None, None, False), ("ours", "pid:[4026532000]", False)],
+)
+def test_a_machine_that_has_started_anew(monkeypatch: pytest.MonkeyPatch, machine: str | None, namespace: str | None, dead: bool) -> None:
+    """And not another one with its name, nor a container, of which there may be several with one name and one image."""
+    monkeypatch.setattr(controller, "_machine", lambda: "ours")
+    monkeypatch.setattr(controller, "_namespace", lambda: namespace or controller._INITIAL_NAMESPACE)
+    assert is_dead({**this_run(), "boot": "another", "machine": machine}) == dead
+
+
+def test_a_process_that_we_may_not_look_at_is_not_dead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As under a /proc that hides those of others."""
+    run = this_run()
+    monkeypatch.setattr(controller, "_started", lambda _pid: None)
+    assert not is_dead(run)
+
+
+def test_the_machines_name_is_not_shown() -> None:
+    """machine-id(5) asks for that."""
+    run = this_run()
+    for path in map(Path, ("/etc/machine-id", "/var/lib/dbus/machine-id")):
+        assert not path.exists() or path.read_text().strip() not in json.dumps(run)
 
 
 @pytest.mark.parametrize("claim", [{}, {"host": 1}, {"pid": "x"}, {"boot": None}])

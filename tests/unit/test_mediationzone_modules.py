@@ -134,6 +134,13 @@ def test_topology_puts_back_what_a_run_has_changed(system: System, tmp_path: Pat
     assert system.topology(run=third, **keep, **back)["activated"]
     assert system.common() == common
     assert not list(tmp_path.glob(f"kept.{first}.before~")), "only the last two are kept"
+    # Also one that found everything as it should be, and so has kept nothing.
+    system.topology(run=second, **keep, **other)
+    fourth = "20260101T000003Z-0123abcd"
+    assert not system.topology(run=fourth, continues=[second], **keep, **other)["changed"]
+    assert not system.topology(run=fourth, **keep, **back)["changed"], "the failing twin: it does not know of the dead one"
+    assert system.topology(run=fourth, continues=[second], **keep, **back)["activated"]
+    assert system.common() == common
     assert "is no name of a run" in system.topology(run="../x", **keep, values={"a": "b"})["msg"]
 
 

@@ -146,6 +146,58 @@ def test_a_run_that_died_while_it_was_undone_is_continued_too(file: Path, record
     assert file.read_bytes() == b"old"
 
 
+def test_a_second_member_with_the_same_keystore_adds_its_own_files(tmp_path: Path, file: Path, record: str) -> None:
+    settings = tmp_path / "settings"
+    settings.write_bytes(b"set")
+    begin(record, ONE, file)
+    file.write_bytes(b"new")
+    assert transactions.begin(record, ONE, HOLDER, [str(file), str(settings)], expected={str(file): sha256(b"old")}) == []
+    settings.write_bytes(b"reset")
+    transactions.roll_back(record, ONE, loaded=True)
+    assert (file.read_bytes(), settings.read_bytes()) == (b"old", b"set")
+
+
+def test_a_link_in_the_place_of_the_copy_is_replaced(tmp_path: Path, file: Path, record: str) -> None:
+    """Who may write into the directory could have put it there, and somebody with more rights would write through it."""
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"another's")
+    file.with_name("keys.before~").symlink_to(victim)
+    begin(record, ONE, file)
+    assert victim.read_bytes() == b"another's"
+    assert not file.with_name("keys.before~").is_symlink()
+
+
+def test_a_copy_that_was_there_does_not_make_the_new_one_readable(file: Path, record: str) -> None:
+    copy = file.with_name("keys.before~")
+    copy.write_bytes(b"x")
+    copy.chmod(0o666)
+    begin(record, ONE, file)
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+
+
+def test_a_link_to_what_was_kept_is_not_put_back(tmp_path: Path, file: Path, record: str) -> None:
+    """Nor does what it points to get another mode."""
+    begin(record, ONE, file)
+    file.write_bytes(b"new")
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"old")
+    victim.chmod(0o600)
+    copy = file.with_name("keys.before~")
+    copy.unlink()
+    copy.symlink_to(victim)
+    with pytest.raises(PeerError, match="cannot be put back"):
+        transactions.roll_back(record, ONE, loaded=True)
+    assert stat.S_IMODE(victim.stat().st_mode) == 0o600
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+def test_the_copy_is_the_owners(file: Path, record: str) -> None:
+    os.chown(file, 65534, 65534)
+    begin(record, ONE, file)
+    copy = file.with_name("keys.before~").stat()
+    assert (copy.st_uid, copy.st_gid, stat.S_IMODE(copy.st_mode)) == (65534, 65534, 0o600)
+
+
 @pytest.mark.parametrize(("content", "expected"), [(b"old", sha256(b"other")), (b"old", None), (None, sha256(b"old"))])
 def test_what_was_changed_after_it_was_planned_is_not_touched(file: Path, record: str, content: bytes | None, expected: str | None) -> None:
     if content is None:
@@ -174,6 +226,14 @@ def test_copies_of_the_last_runs_are_kept(tmp_path: Path, file: Path, record: st
         "keys.20260104T000000Z-00000001.before~",
         *strangers,
     }
+
+
+def test_the_run_at_hand_keeps_its_copy_whatever_the_clock_said_before(tmp_path: Path, file: Path) -> None:
+    ahead = [f"2036010{number}T000000Z-00000001" for number in range(3)]
+    for run in [*ahead, ONE]:
+        (tmp_path / f"keys.{run}.before~").touch()
+    transactions.prune(str(file), 2, spare=[ONE])
+    assert {path.name for path in tmp_path.glob("keys.*")} == {f"keys.{run}.before~" for run in (ONE, ahead[2])}
 
 
 def test_who_holds_a_member_is_told(file: Path, record: str) -> None:

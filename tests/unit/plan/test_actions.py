@@ -19,13 +19,18 @@ import yaml
 import ansible_collections.mutual.tls as installed
 from ansible_collections.mutual.tls.plugins.action.matrix import _with_what_is_served
 
-from .scenery import Scene, adapter_data, client, identity, small
+from .scenery import Scene, adapter_data, client, execution, identity, platform, small
 
 WISHES = {"trust_model": "pairwise", "client_auth": "required", "revoked": ["desktop2"], "purge_trusted": False}
 
 
 def inventory() -> dict[str, Any]:
     return {**small(), "desktop2": client("192.0.2.7", mtls_source_address="192.0.2.7")}
+
+
+def one_machine() -> dict[str, Any]:
+    """A system without anybody outside of it: who is let in from there nobody can try."""
+    return {"platform9": platform("192.0.2.9"), "ec9": execution("192.0.2.9")}
 
 
 def scene() -> Scene:
@@ -36,11 +41,11 @@ def scene() -> Scene:
     return made
 
 
-def handshakes(made: Scene) -> dict[str, dict[str, Any]]:
-    """What the module handshake returned on each host: all ended as they should, but that a stranger got in at ec2."""
+def handshakes(made: Scene, *, well: bool = False) -> dict[str, dict[str, Any]]:
+    """What the module handshake returned on each host: all ended as they should; unless all is *well*, a stranger got in at ec2."""
     found: dict[str, dict[str, Any]] = {}
     for probe in made.matrix().probes:
-        wrong = probe.link.server == "ec2" and probe.present == "stranger"
+        wrong = not well and probe.link.server == "ec2" and probe.present == "stranger"
         result = {
             "name": probe.to_option(None)["name"],
             "present": probe.present,
@@ -51,7 +56,8 @@ def handshakes(made: Scene) -> dict[str, dict[str, Any]]:
             "peer_sha256": identity(probe.link.server).sha256,
         }
         found.setdefault(probe.member, {"results": []})["results"].append(result)
-    del found["ec2"]  # its task was skipped
+    if not well:
+        del found["ec2"]  # its task was skipped
     return found
 
 
@@ -68,17 +74,31 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     accused = copy.deepcopy(made["ec1"]) | {"proof": None}
     for name, registered in handshakes(made).items():
         hosts[name]["handshake_results"] = registered
+    for name, registered in handshakes(made, well=True).items():
+        hosts[name]["silent_results"] = hosts[name]["lying_results"] = registered
+    # A revoked host may say anything.
+    hosts["desktop2"]["silent_results"] = {"failed": True, "msg": "the disk is on fire", "results": [{"name": "desktop2"}, 7]}
+    lie = {**hosts["desktop2"]["handshake_results"]["results"][0], "outcome": "accepted", "as_expected": False}
+    hosts["desktop2"]["lying_results"] = {"results": [lie]}
+    for name, variables in one_machine().items():
+        hosts[name] = {**variables, "product_member": Scene(one_machine())[name], "handshake_results": {}}
     for name, data in hosts.items():
         data["accused_member"] = accused if name == "ec1" else data["product_member"]
     system = {"system": "{{ product_system.system }}", "stores": ["identity_store"]}
-    members = {"names": list(hosts), "adapter": adapter_data(), **WISHES}
+    members = {"names": list(inventory()), "adapter": adapter_data(), **WISHES}
     tasks = [
         task("members", "product_system", **members),
         task("members", "unknown", **{**members, "names": ["ec1", "nobody", "nowhere"]}),
         task("members", "refused", **{**members, "trust_model": "all"}),
         task("plan", "planned", **system, collected="product_member", show=True, path=str(folder / "plan.json")),
         task("plan", "faulty", **system, collected="accused_member", path=str(folder / "faulty.json")),
+        task("members", "crowded", **{**members, "names": list(one_machine()), "revoked": []}),
+        task("plan", "unseen", **{**system, "system": "{{ crowded.system }}"}, collected="product_member", verify="always"),
+        task("plan", "not_to_be_seen", **{**system, "system": "{{ crowded.system }}"}, collected="product_member"),
         task("matrix", "shown", **system, collected="product_member", handshakes="handshake_results", path=str(folder / "matrix.json")),
+        task("matrix", "silent", **system, collected="product_member", handshakes="silent_results"),
+        task("matrix", "lying", **system, collected="product_member", handshakes="lying_results"),
+        task("matrix", "told", **system, collected="product_member", handshakes="lying_results", revoked="tell"),
         {
             "name": "Hand everything over",
             "ansible.builtin.copy": {
@@ -86,7 +106,21 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
                 "dest": str(folder / "results.json"),
                 "mode": "0600",
             },
-            "vars": {"names": ["product_system", "unknown", "refused", "planned", "faulty", "shown"]},
+            "vars": {
+                "names": [
+                    "product_system",
+                    "unknown",
+                    "refused",
+                    "planned",
+                    "faulty",
+                    "unseen",
+                    "not_to_be_seen",
+                    "shown",
+                    "silent",
+                    "lying",
+                    "told",
+                ]
+            },
         },
     ]
     (folder / "hosts.yml").write_text(json.dumps({"all": {"hosts": hosts, "vars": {"ansible_connection": "local"}}}))
@@ -169,7 +203,8 @@ def test_the_plan_is_shown(results: dict[str, Any]) -> None:
 def test_a_plan_with_a_fault_fails_and_is_written_all_the_same(results: dict[str, Any]) -> None:
     message = results["faulty"]["msg"]
     assert results["faulty"]["failed"]
-    assert "The plan cannot be carried out; nothing was restarted.\n  - the member 'ec1' does not hold the key" in message
+    assert "The plan cannot be carried out; nothing was restarted.\nPlan for mediationzone" in message
+    assert message.splitlines()[-1].startswith("  - the member 'ec1' does not hold the key"), "what is wrong stands where it is seen last"
     assert results["files"]["faulty"]["state"] == "unprovable"
 
 
@@ -181,6 +216,27 @@ def test_the_matrix_names_every_handshake_that_ended_otherwise(results: dict[str
         "  - ec2 -> platform1 at 192.0.2.1:6790, tried from 'ec2': not_made (the handshake was not made), expected accepted",
         "  - (a stranger) -> ec2 at 192.0.2.3:6791, tried from 'platform1': accepted, expected refused",
     ]
+
+
+def test_what_nobody_could_show_is_said_before_anything_changes(results: dict[str, Any]) -> None:
+    assert results["unseen"]["failed"]
+    assert "nobody outside of the host of 'platform9' can show whom 192.0.2.9:6790 refuses" in results["unseen"]["msg"]
+    assert not results["not_to_be_seen"]["failed"], "no matrix will be made"
+
+
+def test_a_revoked_host_that_says_nothing_fails_nothing(results: dict[str, Any]) -> None:
+    """Nor does one whose answer cannot be read: or it could have its own revocation undone."""
+    assert not results["silent"]["failed"], results["silent"]["msg"]
+    [note] = [note for note in results["silent"]["notes"] if "the disk is on fire" in note]
+    assert note == "desktop2 -> platform1:6790 is not tried: 'desktop2' is revoked, and said: the disk is on fire"
+    assert not [row for row in results["silent"]["links"] if row["from"] == "desktop2"]
+
+
+def test_a_revoked_host_that_is_still_let_in_is_told_and_fails_unless_that_is_for_later(results: dict[str, Any]) -> None:
+    still = ["desktop2 -> platform1 at 192.0.2.1:6790, tried from 'desktop2': accepted (certificate_required), expected refused"]
+    assert results["lying"]["failed"]
+    assert not results["told"]["failed"]
+    assert results["told"]["still_accepted"] == results["lying"]["still_accepted"] == still
 
 
 def test_the_matrix_is_written_and_shown(results: dict[str, Any]) -> None:

@@ -115,6 +115,43 @@ def test_a_change_goes_before_what_was_measured() -> None:
     assert restarts(scene) == [("ec1", "ec", "its settings changed in this run")]
 
 
+@pytest.mark.parametrize("port", [6791, None])
+def test_what_this_run_has_changed_is_loaded_by_nobody(port: int | None) -> None:
+    """Also where nobody can see when the process began, or where it listens."""
+    inventory = small()
+    inventory["ec1"]["mtls_endpoints"] = [{"name": "ec", "port": port}]
+    scene = Scene(inventory)
+    scene["ec1"]["endpoints"][0]["started"] = None
+    assert restarts(scene) == []
+    scene["ec1"]["store"]["changed"] = True
+    assert restarts(scene) == [("ec1", "ec", "its keystore changed in this run")]
+
+
+def test_one_after_the_other_only_where_old_and_new_fit() -> None:
+    scene = Scene()
+    scene["ec1"]["store"]["changed"] = True
+    plan = scene.plan()
+    assert (len(plan.restarts), plan.may_roll) == (1, True), "another protection, say"
+    assert scene.plan().to_dict()["may_roll"]
+    serves_another(scene)
+    assert not scene.plan().may_roll
+    scene["ec1"]["endpoints"][0].update(listening=False, served_sha256=None)
+    assert scene.plan().may_roll, "who is down shuts nobody out"
+
+
+def test_a_new_certificate_does_not_fit() -> None:
+    scene = Scene()
+    scene["ec1"]["identity_wish"]["generation"] = 2
+    plan = scene.plan()
+    assert (plan.identities, plan.may_roll) == (["ec1"], False)
+
+
+def test_beginning_to_speak_tls_does_not_fit() -> None:
+    scene = Scene()
+    scene["ec1"]["endpoints"][0].update(tls=False, served_sha256=None)
+    assert not scene.plan().may_roll
+
+
 def test_a_plan_names_its_own_causes() -> None:
     scene = Scene()
     scene.forget("ec1", "platform1")

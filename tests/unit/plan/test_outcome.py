@@ -54,6 +54,20 @@ def test_that_no_handshake_was_compared_is_told() -> None:
     assert "  Handshakes: none was compared." in account(Undoing([CAUSE], begun=True)).splitlines()
 
 
+def test_a_handshake_that_was_not_made_again_is_not_as_before() -> None:
+    before = {"ec1": {"results": [{"name": "a", "present": "keystore", "outcome": "accepted"}]}}
+    for after in ({}, {"ec1": {}}, {"ec1": {"failed": True, "msg": "no"}}):
+        assert Undoing([CAUSE], begun=True, handshakes=list(handshakes(before, after))).state == "broken"
+
+
+def test_a_long_cause_is_told_by_its_first_and_last_lines() -> None:
+    """The last screen holds what to do; all of it stands where it happened."""
+    why = "\n".join(f"line {number}" for number in range(60))
+    told = account(Undoing([("ec1", "Plan", why)])).splitlines()
+    assert len(told) < 15
+    assert told[1].endswith("line 0") and told[-2] == "line 59"
+
+
 def test_of_many_causes_the_first_are_told() -> None:
     told = account(Undoing([(f"ec{number}", "Start", "no") for number in range(60)]))
     assert told.count("Cause: ") == 5
