@@ -68,22 +68,22 @@ def begin(
     _check_name(run)
     with files.alone_at(record):
         found = _read(record)
-        mine = found is not None and found["run"] == run  # another member has the same keystore, or this is done once more
-        if found is not None and not mine and found["run"] != take_over:
+        known = dict(found["files"]) if found is not None else {}
+        mine = set(known) if found is not None and found["run"] == run else set()  # a member with the same keystore has begun already
+        if found is not None and found["run"] not in (run, take_over):
             raise PeerError(_held(record, found), held_by=found["holder"], held_run=found["run"])
         for path in paths:
-            if mine and path in found["files"]:
-                continue
-            if path in expected and _sha256(path) != expected[path]:
+            if path in expected and path not in mine and _sha256(path) != expected[path]:
                 raise PeerError(
                     f"{path} was changed after this run had looked at it. Nothing was changed here: run it again, and it plans anew.",
                     path=path,
                 )
-        known = dict(found["files"]) if found is not None else {}
         for path in [*known, *paths]:
-            if path not in known or not (mine or _is_kept(path, known[path])):
+            if path not in mine and (path not in known or not _is_kept(path, known[path])):
                 known[path] = _keep(path)
-        continues = [*found["continues"], *([] if mine else [found["run"]])] if found is not None else []
+        continues = list(found["continues"]) if found is not None else []
+        if found is not None and found["run"] != run:
+            continues.append(found["run"])
         content = {"run": run, "continues": continues, "holder": dict(holder), "since": _now(), "files": known}
         files.write_atomically(record, (json.dumps(content, indent=2) + "\n").encode())
     return continues

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import re
@@ -13,11 +14,22 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from continuous import Attempt
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from judges import s_client
 from loopback import PASSWORD, WORD, Loopback
+
+from ansible_collections.mutual.tls.plugins.module_utils import pkcs12
+from ansible_collections.mutual.tls.plugins.module_utils.entries import Contents, PrivateKeyEntry, Protection, TrustedCertEntry
+from ansible_collections.mutual.tls.plugins.module_utils.profiles import PROFILES
+
+DAY = datetime.timedelta(days=1)
 
 BEGUN = "TASK [mutual.tls.transaction : See what the member's handshakes come to before the run]"
 TRUST = "TASK [mutual.tls.trust : Trust whom the plan names, and nobody that it revokes]"
@@ -143,3 +155,45 @@ def converges(loopback: Loopback, *, works_before: bool = True, **options: Any) 
     assert not list(loopback.root.glob("*/keys.transaction")), "a transaction was left open"
     first, second = [line["outcome"] for line in audit(loopback)[-2:]]
     assert (first in ("changed", "unchanged"), second) == (True, "unchanged")
+
+
+def is_as_before(loopback: Loopback, certificates: dict[str, str], ended: Ended) -> None:
+    """The run failed, and the system works with the certificates that it had."""
+    assert ended.code != 0
+    assert "This run failed and was undone: the system is as it was before." in ended.last_lines, ended.output[-6000:]
+    works(loopback)
+    assert {name: served(loopback, name) for name in loopback.endpoints} == certificates
+
+
+def override(loopback: Loopback, member: str, **settings: str) -> Path:
+    """A file with settings of one container that its pico takes before those of the registry."""
+    path = loopback.root / member / "etc" / "zz_override.properties"
+    path.write_text("".join(f"{name.replace('__', '.')}={value}\n" for name, value in settings.items()), encoding="utf-8")
+    return path
+
+
+def no_override(loopback: Loopback, member: str) -> None:
+    """Take it away again."""
+    (loopback.root / member / "etc" / "zz_override.properties").unlink()
+
+
+def wired(loopback: Loopback, member: str) -> tuple[dict[str, dict[str, Any]], Path]:
+    """Inventory variables with which the member's host can be cut off, and the file that does it."""
+    cut = loopback.root / f"{member}.cut"
+    return {member: {"ansible_connection": "cut", "cut_file": str(cut)}}, cut
+
+
+def made(name: str, *, ended: datetime.timedelta | None = None) -> PrivateKeyEntry:
+    """A new key with a certificate of its own, which ended that long ago, or ends tomorrow."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    named = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    end = datetime.datetime.now(datetime.timezone.utc) + (DAY if ended is None else -ended)
+    certificate = x509.CertificateBuilder(named, named, key.public_key(), x509.random_serial_number(), end - 100 * DAY, end)
+    pkcs8 = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    return PrivateKeyEntry(name, pkcs8, (certificate.sign(key, hashes.SHA256()).public_bytes(Encoding.DER),), None)
+
+
+def put(path: Path, *entries: PrivateKeyEntry | TrustedCertEntry) -> None:
+    """Put another store in the file's place, under the same password."""
+    contents = Contents(entries, Protection())
+    path.write_bytes(pkcs12.write(contents, PASSWORD, PROFILES["default"].protection, now=int(time.time() * 1000)))

@@ -9,7 +9,6 @@ Each run here makes new keys for everybody (``mtls_generation``), so that it cha
 from __future__ import annotations
 
 import contextlib
-import datetime
 import itertools
 import json
 import os
@@ -22,16 +21,14 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import pytest
-from continuous import ContinuousClient
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from faults import (
     BEGUN,
+    DAY,
     END,
     MATRIX,
     RESTARTS,
@@ -44,23 +41,25 @@ from faults import (
     audit,
     converges,
     counters,
+    is_as_before,
+    made,
+    no_override,
+    override,
+    put,
     run,
     served,
     wait_for,
+    wired,
     works,
 )
 from loopback import PASSWORD, Loopback
 from mediationzone.install import start_system, stop_system
 
 from ansible_collections.mutual.tls.plugins.module_utils import keystore as stores
-from ansible_collections.mutual.tls.plugins.module_utils import pkcs12
-from ansible_collections.mutual.tls.plugins.module_utils.entries import Contents, PrivateKeyEntry, Protection, TrustedCertEntry
-from ansible_collections.mutual.tls.plugins.module_utils.profiles import PROFILES
+from ansible_collections.mutual.tls.plugins.module_utils.entries import TrustedCertEntry
 
 VARIABLES = {"mtls_key_type": "EC"}
 WITHOUT = ("sc1", "desktop2")
-GENERATIONS = itertools.count(2)
-DAY = datetime.timedelta(days=1)
 #: What Python's clock is on a host that is two days ahead.
 CLOCK = """
 import datetime, time
@@ -78,51 +77,6 @@ datetime.datetime = Ahead
 """
 
 
-@pytest.fixture(scope="module")
-def enabled(loopback: Loopback) -> Iterator[Loopback]:
-    """The system with client auth, to which somebody connects all the time."""
-    with ContinuousClient(loopback, "ec1") as loopback.client:
-        done = run(loopback, "enable")
-        assert done.code == 0, done.output[-4000:]
-        assert done.additive, "nobody connected while trust was added"
-        yield loopback
-
-
-@pytest.fixture()
-def generation(enabled: Loopback) -> Iterator[int]:
-    """Another one for each test, which leaves no override behind."""
-    yield next(GENERATIONS)
-    for path in enabled.root.glob("*/etc/zz_override.properties"):
-        path.unlink()
-
-
-@pytest.fixture()
-def certificates(enabled: Loopback) -> dict[str, str]:
-    """What everybody served before the run."""
-    works(enabled)
-    return {name: served(enabled, name) for name in enabled.endpoints}
-
-
-def is_as_before(loopback: Loopback, certificates: dict[str, str], ended: Ended) -> None:
-    """The run failed, and the system works with the certificates that it had."""
-    assert ended.code != 0
-    assert "This run failed and was undone: the system is as it was before." in ended.last_lines, ended.output[-6000:]
-    works(loopback)
-    assert {name: served(loopback, name) for name in loopback.endpoints} == certificates
-
-
-def override(loopback: Loopback, member: str, **settings: str) -> Path:
-    """A file with settings of one container that its pico takes before those of the registry."""
-    path = loopback.root / member / "etc" / "zz_override.properties"
-    path.write_text("".join(f"{name.replace('__', '.')}={value}\n" for name, value in settings.items()), encoding="utf-8")
-    return path
-
-
-def no_override(loopback: Loopback, member: str) -> None:
-    """Take it away again."""
-    (loopback.root / member / "etc" / "zz_override.properties").unlink()
-
-
 def thief(loopback: Loopback, member: str, stolen: list[socket.socket]) -> None:
     """Take the member's port as soon as it is free, in the place of another program; *stolen* gives it back."""
     address = (loopback.addresses[member], loopback.endpoints[member][0]["port"])
@@ -136,22 +90,6 @@ def thief(loopback: Loopback, member: str, stolen: list[socket.socket]) -> None:
             time.sleep(0.005)
 
     threading.Thread(target=take, daemon=True).start()
-
-
-def made(name: str, *, ended: datetime.timedelta | None = None) -> PrivateKeyEntry:
-    """A new key with a certificate of its own, which ended that long ago, or ends tomorrow."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    named = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    end = datetime.datetime.now(datetime.timezone.utc) + (DAY if ended is None else -ended)
-    certificate = x509.CertificateBuilder(named, named, key.public_key(), x509.random_serial_number(), end - 100 * DAY, end)
-    pkcs8 = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
-    return PrivateKeyEntry(name, pkcs8, (certificate.sign(key, hashes.SHA256()).public_bytes(Encoding.DER),), None)
-
-
-def put(path: Path, *entries: PrivateKeyEntry | TrustedCertEntry) -> None:
-    """Put another store in the file's place, under the same password."""
-    contents = Contents(entries, Protection())
-    path.write_bytes(pkcs12.write(contents, PASSWORD, PROFILES["default"].protection, now=int(time.time() * 1000)))
 
 
 @contextlib.contextmanager
@@ -300,12 +238,6 @@ def test_one_process_that_does_not_come_up_stops_the_others_restarts(enabled: Lo
 # --- a host that does not do what it should --------------------------------------------------------------------------
 
 
-def wired(loopback: Loopback, member: str) -> tuple[dict[str, dict[str, Any]], Path]:
-    """Inventory variables with which the member's host can be cut off, and the file that does it."""
-    cut = loopback.root / f"{member}.cut"
-    return {member: {"ansible_connection": "cut", "cut_file": str(cut)}}, cut
-
-
 @pytest.mark.long
 def test_a_host_that_is_gone_while_trust_is_distributed(enabled: Loopback, certificates: dict[str, str], generation: int) -> None:
     hosts, cut = wired(enabled, "ec1")
@@ -334,7 +266,8 @@ def test_a_host_that_is_down_for_the_whole_run(enabled: Loopback, generation: in
 
 @pytest.mark.fault
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
-def test_a_disk_that_is_full(enabled: Loopback, certificates: dict[str, str], generation: int) -> None:
+@pytest.mark.parametrize("when", [None, TRUST], ids=["before_the_run", "while_trust_is_distributed"])
+def test_a_disk_that_is_full(enabled: Loopback, certificates: dict[str, str], generation: int, when: str | None) -> None:
     store = enabled.store("ec2")
     disk = enabled.root / "small"
     disk.mkdir()
@@ -343,8 +276,9 @@ def test_a_disk_that_is_full(enabled: Loopback, certificates: dict[str, str], ge
         shutil.copy(store, disk / "keys")
         shutil.move(store, enabled.root / "ec2" / "keys.moved")
         store.symlink_to(disk / "keys")
-        fill(disk)
-        ended = run(enabled, mtls_generation=generation)
+        if when is None:
+            fill(disk)
+        ended = run(enabled, happens={} if when is None else {when: lambda: fill(disk)}, mtls_generation=generation)
         assert ended.code != 0
         assert "No space left on device" in ended.last_lines, ended.output[-4000:]
         works(enabled)
@@ -354,6 +288,7 @@ def test_a_disk_that_is_full(enabled: Loopback, certificates: dict[str, str], ge
         store.unlink()
         store.write_bytes(content)
         subprocess.run(["umount", str(disk)], check=True)
+        disk.rmdir()
     converges(enabled, mtls_generation=generation)
 
 
@@ -387,13 +322,13 @@ def test_a_run_that_fails_after_it_took_over_from_a_dead_one(enabled: Loopback, 
     run(enabled, kill_at=MATRIX, mtls_generation=generation)
     started = time.time()
     hosts, cut = wired(enabled, "ec2")
-    ended = run(enabled, hosts=hosts, happens={TRUST: cut.touch}, mtls_generation=next(GENERATIONS))
+    ended = run(enabled, hosts=hosts, happens={TRUST: cut.touch}, mtls_generation=generation + 1)
     assert ended.code != 0
     works(enabled)
     cut.unlink()
     for name in ("platform1", "ec1"):
         assert enabled.store(name).stat().st_mtime > started, "nobody would see that the process has not loaded it"
-    converges(enabled, hosts=hosts, mtls_generation=next(GENERATIONS))
+    converges(enabled, hosts=hosts, mtls_generation=generation + 2)
 
 
 # --- more than one -------------------------------------------------------------------------------------------------
