@@ -110,7 +110,7 @@ test-long: install judges ## Run the journeys that `make test` leaves out
 
 .PHONY: test-faults
 test-faults: install ## Let everything go wrong that can, one thing at a time (long)
-	$(PYTEST) tests/end_to_end/test_faults.py
+	$(PYTEST) tests/end_to_end/test_faults.py tests/end_to_end/test_unwilling_hosts.py
 
 .PHONY: test-unit
 test-unit: install ## Run the unit tests
