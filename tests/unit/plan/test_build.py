@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from typing import Any
 
@@ -104,6 +105,23 @@ def test_client_auth_is_not_required_of_members_that_were_not_measured() -> None
     plan = scene.plan(unreachable="skip")
     assert plan.state == "unprovable"
     assert [fault for fault in plan.faults if "'platform1' would begin to demand certificates, and the link ec2 -> platform1:6790" in fault]
+
+
+@pytest.mark.parametrize("client_auth", ["none", "required"])
+def test_nobody_begins_to_speak_tls_to_members_that_were_not_measured(client_auth: str) -> None:
+    """They would go on in plain text, whatever is demanded of clients."""
+    scene = Scene(client_auth=client_auth)
+    scene["platform1"]["settings"]["values"] = {}
+    assert scene.plan().state == "pending"
+    scene.lose("ec2")
+    plan = scene.plan()
+    assert plan.state == "unprovable"
+    begins = "speak TLS" if client_auth == "none" else "(speak TLS|demand certificates)"
+    assert [fault for fault in plan.faults if re.match(f"'platform1' would begin to {begins}, and the link ec2 -> platform1:6790", fault)]
+    # The failing twin: who speaks TLS already begins nothing.
+    scene["platform1"]["settings"] = scene.settings("platform1")
+    scene["platform1"]["settings"]["values"]["pico.rcp.tls.keystore"] = "/another/file"
+    assert scene.plan().state == "pending"
 
 
 @pytest.mark.parametrize(("unreachable", "failure"), [("skip", "no answer"), ("stop", None)], ids=["skipped", "outside_of_limit"])

@@ -163,3 +163,17 @@ def test_links_that_fail_for_one_reason_share_a_row() -> None:
         "  LINK                              WHY",
         "  ec1 -> platform1:6790 and 2 more  the certificate of 'platform1' has expired",
     ]
+
+
+def test_of_many_notes_the_first_are_told_before_what_stops_the_plan() -> None:
+    scene = Scene()
+    link = Link("ec1", "platform1", "platform", "192.0.2.1", 6790)
+    plan = Plan(notes=[f"note {number}" for number in range(60)], verdicts=[Verdict(link, "fails", "no", "expired")])
+    lines = plan_text(scene.system, plan).splitlines()
+    assert lines[-5:] == [
+        "  Note: note 9.",
+        "  And 50 more notes, which mtls_plan_path writes down.",
+        "Links that would not work (1 of 1):",
+        "  LINK                   WHY",
+        "  ec1 -> platform1:6790  no",
+    ]
