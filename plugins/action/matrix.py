@@ -47,11 +47,14 @@ class ActionModule(ActionBase):
         rows, notes = [], list(wanted.notes)
         for probe in wanted.probes:
             result = made[probe.member].get((probe.to_option(None)["name"], probe.present)) or _not_made(registered[probe.member])
-            if result["outcome"] == "not_made" and system.members[probe.member].revoked:
-                # Whoever is revoked must not decide, by saying nothing, whether the run that revokes it stands.
-                notes.append(f"{probe.link.name} is not tried: '{probe.member}' is revoked, and said: {result['reason']}")
+            row = _with_what_is_served(_row(probe, result), on_disk(system, facts, probe.link.server))
+            accepted = (row["expect"], row["outcome"]) == ("refused", "accepted")
+            if system.members[probe.member].revoked and not row["as_expected"] and not accepted:
+                # Whoever is revoked must not decide, by what it says, whether the run that revokes it stands.
+                told = row["outcome"] + (f", {row['reason']}" if row["reason"] else "")
+                notes.append(f"{probe.link.name} shows nothing: '{probe.member}' is revoked, and said: {told}")
             else:
-                rows.append(_with_what_is_served(_row(probe, result), on_disk(system, facts, probe.link.server)))
+                rows.append(row)
         refused = sum(row["expect"] == "refused" for row in rows)
         title = f"Matrix: {len(rows)} handshakes, {len(rows) - refused} to be accepted and {refused} to be refused"
         self._display.display("\n".join(["", title, matrix_text(rows), *(f"  Note: {printable(note)}." for note in notes), ""]))
@@ -81,6 +84,11 @@ def _not_made(registered: Mapping[str, Any]) -> dict[str, Any]:
     return {"outcome": "not_made", "as_expected": False, "reason": reason, "protocol": None, "peer_sha256": None}
 
 
+def _text(said: Any) -> str | None:
+    """What a host said, as text, whatever it is."""
+    return None if said is None else str(said)
+
+
 def _row(probe: PlannedProbe, result: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "client": probe.client,
@@ -88,11 +96,11 @@ def _row(probe: PlannedProbe, result: Mapping[str, Any]) -> dict[str, Any]:
         "server": probe.link.server,
         "address": f"{probe.link.address}:{probe.link.port}",
         "expect": probe.expect,
-        "outcome": result["outcome"],
+        "outcome": _text(result["outcome"]),
         "as_expected": bool(result["as_expected"]) and result["outcome"] == probe.expect,
-        "reason": result["reason"],
-        "protocol": result["protocol"],
-        "served_sha256": result["peer_sha256"],
+        "reason": _text(result["reason"]),
+        "protocol": _text(result["protocol"]),
+        "served_sha256": _text(result["peer_sha256"]),
     }
 
 

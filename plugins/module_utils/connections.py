@@ -19,7 +19,9 @@ from ansible_collections.mutual.tls.plugins.module_utils import tcp_sockets
 def clients(host: str, port: int, proc: Path = tcp_sockets.PROC) -> list[str]:
     """The addresses from which others are connected to *host*:*port* of this machine, sorted; not this machine's own address."""
     own = tcp_sockets.addresses(host)
-    anywhere = not own or any(address.is_unspecified for address in own)
+    listening = {each.address for each in tcp_sockets.sockets(tcp_sockets.LISTEN, proc) if each.port == port}
+    # Others may reach it by an address that is not its own: behind a NAT, or where the host's name stands for 127.0.1.1.
+    anywhere = not own & listening or any(address.is_unspecified for address in own)
     found = {
         each.remote
         for each in tcp_sockets.sockets(tcp_sockets.ESTABLISHED, proc)

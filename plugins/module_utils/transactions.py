@@ -68,10 +68,13 @@ def begin(
     _check_name(run)
     with files.alone_at(record):
         found = _read(record)
-        known = dict(found["files"]) if found is not None else {}
-        mine = set(known) if found is not None and found["run"] == run else set()  # a member with the same keystore has begun already
         if found is not None and found["run"] not in (run, take_over):
             raise PeerError(_held(record, found), held_by=found["holder"], held_run=found["run"])
+        if found is not None and found["run"] != run and found.get("proven"):
+            _close(record, found, keep=None)  # what that run made was shown to work, and it is what this one goes back to
+            found = None
+        known = dict(found["files"]) if found is not None else {}
+        mine = set(known) if found is not None and found["run"] == run else set()  # a member with the same keystore has begun already
         for path in paths:
             if path in expected and path not in mine and _sha256(path) != expected[path]:
                 raise PeerError(
@@ -85,8 +88,21 @@ def begin(
         if found is not None and found["run"] != run:
             continues.append(found["run"])
         content = {"run": run, "continues": continues, "holder": dict(holder), "since": _now(), "files": known}
-        files.write_atomically(record, (json.dumps(content, indent=2) + "\n").encode())
+        _write(record, content)
     return continues
+
+
+def prove(record: str, run: str) -> bool:
+    """Write down that the system was shown to work with what *run* made of it; False when it has no transaction open here.
+
+    Whoever takes it over, should *run* die before it ends, goes back to that, and not to what was before.
+    """
+    with files.alone_at(record):
+        found = _read(record)
+        if found is None or found["run"] != run:
+            return False
+        _write(record, {**found, "proven": True})
+        return True
 
 
 def roll_back(record: str, run: str, *, loaded: bool) -> list[Restored]:
@@ -108,13 +124,24 @@ def end(record: str, run: str, *, keep: int) -> bool:
         found = _read(record)
         if found is None or found["run"] != run:
             return False
-        for target in map(os.path.realpath, found["files"]):
-            for suffix in (_BEFORE, _UNDONE):
-                with contextlib.suppress(FileNotFoundError):
-                    os.replace(target + suffix, copy_of(target, run, suffix))
-            prune(target, keep, spare=[run] if keep else [])
-        os.unlink(record)
+        _close(record, found, keep=keep)
         return True
+
+
+def _close(record: str, found: Mapping[str, Any], *, keep: int | None) -> None:
+    """Give the copies their run's name; with *keep*, only those of so many runs stay."""
+    run = found["run"]
+    for target in map(os.path.realpath, found["files"]):
+        for suffix in (_BEFORE, _UNDONE):
+            with contextlib.suppress(FileNotFoundError):
+                os.replace(target + suffix, copy_of(target, run, suffix))
+        if keep is not None:
+            prune(target, keep, spare=[run] if keep else [])
+    os.unlink(record)
+
+
+def _write(record: str, content: Mapping[str, Any]) -> None:
+    files.write_atomically(record, (json.dumps(content, indent=2) + "\n").encode())
 
 
 def copy_of(path: str, run: str, suffix: str = _BEFORE) -> str:

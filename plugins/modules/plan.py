@@ -114,6 +114,10 @@ plan:
     trust:
       description: The members whose trust changes, each with the option C(trusted) of M(mutual.tls.keystore).
       type: dict
+    purge:
+      description: The members among those from whose keystore every trusted certificate goes that nobody names.
+      type: list
+      elements: str
     settings:
       description: The members whose settings change, each with all of them that are not secret.
       type: dict

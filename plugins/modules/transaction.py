@@ -46,10 +46,12 @@ options:
   state:
     description:
       - With V(begun), the transaction is opened; with V(ended), closed.
+      - With V(proven), it is written down that the system was shown to work. A run that takes the transaction over goes back to that.
       - With V(rolled_back), every file is put back to what it was. What was not there is set aside. The transaction stays open.
     type: str
     choices:
       - begun
+      - proven
       - ended
       - rolled_back
     required: true
@@ -161,7 +163,7 @@ def argument_spec() -> dict[str, Any]:
     return {
         "record": {"type": "path", "required": True},
         "run": {"type": "str", "required": True},
-        "state": {"type": "str", "choices": ["begun", "ended", "rolled_back"], "required": True},
+        "state": {"type": "str", "choices": ["begun", "proven", "ended", "rolled_back"], "required": True},
         "files": {"type": "list", "elements": "dict", "default": [], "options": file},
         "take_over": {"type": "str", "default": ""},
         "loaded": {"type": "bool", "default": True},
@@ -182,6 +184,9 @@ def carry_out(params: dict[str, Any]) -> dict[str, Any]:
             take_over=params["take_over"] or None,
         )
         return {"changed": False, "continues": continues}
+    if params["state"] == "proven":
+        transactions.prove(params["record"], params["run"])
+        return {"changed": False}
     if params["state"] == "ended":
         transactions.end(params["record"], params["run"], keep=params["keep"])
         return {"changed": False}

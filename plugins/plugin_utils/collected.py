@@ -77,9 +77,15 @@ def _with_stores(collected: Mapping[str, Any], results: Sequence[Mapping[str, An
     for result in results:
         if result.get("store") and (result["store"]["modified"] or 0) >= (data["store"]["modified"] or 0):
             newer = (result["store"]["modified"] or 0) > (collected["store"]["modified"] or 0)
-            data["store"] = {**result["store"], "changed": newer}
+            other = _identities(result["store"]) != _identities(collected["store"])
+            data["store"] = {**result["store"], "changed": newer, "new_identity": newer and other}
             data["proof"] = result.get("proof") or data.get("proof")
     return data
+
+
+def _identities(store: Mapping[str, Any]) -> set[tuple[Any, Any]]:
+    """The store's private keys, each as its alias and its certificate's fingerprint."""
+    return {(entry["alias"], entry["sha256"]) for entry in store["entries"] if entry["type"] == "private_key"}
 
 
 def _changes(result: Mapping[str, Any] | None) -> Sequence[Mapping[str, Any]]:

@@ -136,6 +136,38 @@ def test_who_continues_a_dead_run_goes_back_to_what_was_before_that(tmp_path: Pa
     assert (file.read_bytes(), other.read_bytes()) == (b"old", b"set")
 
 
+@pytest.mark.parametrize("proven", [True, False])
+def test_what_a_dead_run_has_proven_is_what_its_heir_goes_back_to(file: Path, record: str, proven: bool) -> None:
+    begin(record, ONE, file)
+    file.write_bytes(b"shown to work")
+    assert not transactions.prove(record, TWO), "another run has shown nothing"
+    if proven:
+        assert transactions.prove(record, ONE)
+    assert begin(record, TWO, file, take_over=ONE) == ([] if proven else [ONE])
+    file.write_bytes(b"new")
+    transactions.roll_back(record, TWO, loaded=True)
+    assert file.read_bytes() == (b"shown to work" if proven else b"old")
+    assert transactions.end(record, TWO, keep=3)
+    kept = file.with_name(f"keys.{ONE}.before~")
+    assert (kept.read_bytes() if kept.exists() else None) == (b"old" if proven else None)
+
+
+def test_a_run_that_has_proven_it_all_can_still_be_undone(file: Path, record: str) -> None:
+    """As when another host does not answer at just that step."""
+    begin(record, ONE, file)
+    file.write_bytes(b"new")
+    transactions.prove(record, ONE)
+    transactions.roll_back(record, ONE, loaded=True)
+    assert file.read_bytes() == b"old"
+
+
+def test_a_run_that_is_alive_is_kept_off_from_what_is_proven_too(file: Path, record: str) -> None:
+    begin(record, ONE, file)
+    transactions.prove(record, ONE)
+    with pytest.raises(PeerError, match="Another run"):
+        begin(record, TWO, file)
+
+
 def test_a_run_that_died_while_it_was_undone_is_continued_too(file: Path, record: str) -> None:
     begin(record, ONE, file)
     file.write_bytes(b"half")

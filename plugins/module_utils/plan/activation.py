@@ -66,6 +66,8 @@ def old_and_new_fit(system: System, facts: Mapping[str, Facts], restarts: Sequen
         member, measured = system.members[restart.member], facts[restart.member]
         if restart.member in identities or (system.holds_copy(member) and system.shared_source().name in identities):
             return False
+        if measured.store is not None and measured.store.new_identity:
+            return False
         found = measured.endpoints.get(restart.process)
         identity = measured.store.identity(system.key_alias(member)) if measured.store is not None else None
         if found is not None and found.listening and (identity is None or found.served_sha256 != identity.sha256):

@@ -62,6 +62,8 @@ class Plan:
     copies: dict[str, str] = field(default_factory=dict)
     #: Member -> what its store is to trust and to trust no more; only where that changes something.
     trust: dict[str, tuple[TrustWish, ...]] = field(default_factory=dict)
+    #: Members among those from whose store everything goes that nobody names.
+    purge: list[str] = field(default_factory=list)
     #: Member -> all its settings that are not secret; only where any setting changes.
     settings: dict[str, dict[str, str]] = field(default_factory=dict)
     restarts: list[Restart] = field(default_factory=list)
@@ -89,6 +91,7 @@ class Plan:
             "reprotect": self.reprotect,
             "copies": self.copies,
             "trust": {member: [_trust_option(wish) for wish in wishes] for member, wishes in self.trust.items()},
+            "purge": self.purge,
             "settings": self.settings,
             "restarts": [dict(vars(restart)) for restart in self.restarts],
             "may_roll": self.may_roll,
@@ -133,8 +136,8 @@ def build(system: System, facts: Mapping[str, Facts], now: datetime.datetime, *,
             _plan_settings(plan, system, member, facts[member.name])
     _plan_copies(plan, system, facts)
     _check_shared_key(plan, system, facts, new_identities)
-    plan.notes.extend(_unmanaged(facts, stores))
     plan.notes.extend(_purge_withheld(system, facts))
+    plan.notes.extend(_unmanaged(facts, stores))
     plan.notes.extend(_wrong_clocks(facts, now))
     plan.notes.extend(_ending(system, facts, plan.identities, now))
     plan.verdicts = list(prove(system, facts, stores, plan.identities, now))
@@ -177,6 +180,8 @@ def _plan_store(
     trusted = trust_changes(wish, store.entries if store is not None else ())
     if trusted:
         plan.trust[member.name] = wish.trusted
+        if wish.purge_trusted:
+            plan.purge.append(member.name)
     changes = [new_identities[member.name]] if member.name in new_identities else []
     changes.extend(trusted)
     plan.changes.extend(Change(member.name, "keystore", change.alias, change.action, change.reason) for change in changes)
@@ -319,7 +324,7 @@ def _purge_withheld(system: System, facts: Mapping[str, Facts]) -> Iterator[str]
     for name, endpoint, address in connected_strangers(system, facts) if system.purge_trusted else ():
         yield (
             f"no trusted certificate is purged (mtls_purge_trusted): {address} is connected to '{endpoint}' of '{name}', and no member "
-            "of this inventory connects from there. Run it with the whole inventory, or name whoever is to go in mtls_revoked"
+            "that was measured connects from there. Run it with the whole inventory; who is to go though connected is named in mtls_revoked"
         )
 
 

@@ -31,13 +31,24 @@ class StoreFacts:
     protect_anew: tuple[str, ...] = ()
     #: Whether this run already changed it, so that a running process cannot have loaded it.
     changed: bool = False
+    #: And whether it has another private key, or certificate of it, since.
+    new_identity: bool = False
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> StoreFacts:
         """The facts as keystore and member_info return them."""
         entries = tuple(EntryFacts.from_dict(entry) for entry in data["entries"])
         anew = tuple(data.get("protect_anew", ()))
-        return cls(data["path"], data["present"], data["sha256"], data["modified"], entries, anew, bool(data.get("changed")))
+        return cls(
+            data["path"],
+            data["present"],
+            data["sha256"],
+            data["modified"],
+            entries,
+            anew,
+            bool(data.get("changed")),
+            bool(data.get("new_identity")),
+        )
 
     def entry(self, alias: str) -> EntryFacts | None:
         """The entry under *alias*."""
@@ -123,12 +134,12 @@ def read_facts(data: Mapping[str, Any] | None, *, failure: str | None = None, fa
         settings=_settings(settings) if settings else None,
         endpoints={
             item["name"]: EndpointFacts(
-                item["listening"], item["tls"], item["served_sha256"], item["started"], tuple(item.get("clients", ()))
+                item["listening"], item["tls"], item["served_sha256"], item["started"], tuple(map(str, item.get("clients") or ()))
             )
             for item in data.get("endpoints", ())
         },
         observed={(item["server"], item["endpoint"]): item["asks"] for item in data.get("observed", ()) if item.get("asks") is not None},
-        sources=tuple(sorted({item["source"] for item in data.get("observed", ()) if item.get("source")})),
+        sources=tuple(sorted({str(item["source"]) for item in data.get("observed", ()) if item.get("source")})),
         clock=float(data["clock"]) if data.get("clock") is not None else None,
     )
 

@@ -146,6 +146,15 @@ def test_a_new_certificate_does_not_fit() -> None:
     assert (plan.identities, plan.may_roll) == (["ec1"], False)
 
 
+def test_a_certificate_that_was_new_in_this_run_does_not_fit() -> None:
+    """Of a process without a port nobody sees what it serves."""
+    scene = Scene()
+    scene["ec1"]["store"].update(changed=True)
+    assert scene.plan().may_roll
+    scene["ec1"]["store"].update(new_identity=True)
+    assert not scene.plan().may_roll
+
+
 def test_beginning_to_speak_tls_does_not_fit() -> None:
     scene = Scene()
     scene["ec1"]["endpoints"][0].update(tls=False, served_sha256=None)

@@ -132,10 +132,15 @@ def test_nothing_is_purged_while_somebody_unknown_is_connected(from_where: str) 
     scene["platform1"]["endpoints"][0]["clients"] = [*known, from_where] if unknown else known
     assert dropped(scene) == (set() if unknown else {("platform1", "ec9")})
     note = (
-        f"no trusted certificate is purged (mtls_purge_trusted): {from_where} is connected to 'platform' of 'platform1', and no member of "
-        "this inventory connects from there. Run it with the whole inventory, or name whoever is to go in mtls_revoked"
+        f"no trusted certificate is purged (mtls_purge_trusted): {from_where} is connected to 'platform' of 'platform1', and no member "
+        "that was measured connects from there. Run it with the whole inventory; who is to go though connected is named in mtls_revoked"
     )
     assert (note in scene.plan().notes) == unknown
+    # Nor is it purged by the module, when something else changes in that store.
+    scene.forget("platform1", "ec1")
+    plan = scene.plan()
+    assert "platform1" in plan.trust
+    assert plan.purge == ([] if unknown else ["platform1"])
 
 
 def test_a_member_that_was_never_seen_is_awaited() -> None:

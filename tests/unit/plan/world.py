@@ -197,7 +197,7 @@ class World:
         if stage == "identities":
             yield from self._identities(system, plan, now)
         elif stage == "trust":
-            yield from self._trust(system, plan, now)
+            yield from self._trust(plan, now)
         elif stage == "settings":
             yield from self._settings(plan)
         else:
@@ -208,7 +208,7 @@ class World:
             wish = IdentityWish.from_options(identity_wish(system.members[name].alias, generation=self.generation))
             yield name, "identity_store", self._keystore(name, StoreWish(wish), now)
 
-    def _trust(self, system: System, plan: dict[str, Any], now: datetime.datetime) -> Iterator[Registered]:
+    def _trust(self, plan: dict[str, Any], now: datetime.datetime) -> Iterator[Registered]:
         for name, options in plan["trust"].items():
             wished = tuple(
                 TrustWish(option["alias"], x509.pem_to_der(option["cert_content"], "it")[0])
@@ -216,7 +216,7 @@ class World:
                 else TrustWish(option["alias"])
                 for option in options
             )
-            yield name, "trust_store", self._keystore(name, StoreWish(None, wished, system.purge_trusted), now)
+            yield name, "trust_store", self._keystore(name, StoreWish(None, wished, name in plan["purge"]), now)
         for name, source in plan["copies"].items():
             original = self.hosts[source].store
             assert original is not None, "what is copied is there"
