@@ -214,7 +214,7 @@ def test_one_process_restarts_after_the_other(enabled: Loopback) -> None:
     assert len(spans) == 3
     assert all(first[1] < second[0] for first, second in itertools.pairwise(spans)), spans
     assert max(spans) in {away(enabled, name, name) for name in ("ec1", "ec2")}, "the Platform comes first"
-    works(enabled)
+    converges(enabled)
 
 
 @pytest.mark.fault
@@ -226,7 +226,7 @@ def test_one_process_that_does_not_come_up_stops_the_others_restarts(enabled: Lo
             ROLLING: lambda: [override(enabled, name, pico__rcp__tls__keystore__alias="nobody") for name in ("ec1", "ec2")],
             UNDO: lambda: [no_override(enabled, name) for name in ("ec1", "ec2")],
         },
-        mtls_keystore_profile="default",
+        mtls_keystore_profile="java8",
         mtls_restart="rolling",
     )
     assert "This run failed and was undone" in ended.last_lines, ended.output[-6000:]
