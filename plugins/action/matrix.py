@@ -96,7 +96,7 @@ def _row(probe: PlannedProbe, result: Mapping[str, Any]) -> dict[str, Any]:
         "server": probe.link.server,
         "address": f"{probe.link.address}:{probe.link.port}",
         "expect": probe.expect,
-        "outcome": _text(result["outcome"]),
+        "outcome": str(result["outcome"]),
         "as_expected": bool(result["as_expected"]) and result["outcome"] == probe.expect,
         "reason": _text(result["reason"]),
         "protocol": _text(result["protocol"]),

@@ -54,12 +54,14 @@ class ActionModule(ActionBase):
         members = list(arguments["system"].get("inventory", variables.get("ansible_play_hosts_all", ())))
         seen = {name: hostvars[name] for name in members if name in hostvars}
         undoing = _undoing(seen, _silent(variables, seen), arguments["rollback"] == "always") if arguments["failed"] else None
+        still_accepted = _found(seen, "handshake_matrix", "still_accepted", [])
         line = _line(arguments, seen, undoing)
+        if undoing is None:
+            line["causes"] = [{"member": "", "at": "matrix", "why": printable(each)} for each in still_accepted]
         if not self._task.check_mode:
             self._append(arguments["audit_log"], line)
         if undoing is None:
             self._tell_open(seen)
-            still_accepted = _found(seen, "handshake_matrix", "still_accepted", [])
             if still_accepted:
                 raise AnsibleActionFail(_STILL_ACCEPTED + "".join(f"\n  - {printable(each)}" for each in still_accepted))
             return {"changed": False, "line": line}

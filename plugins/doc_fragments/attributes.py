@@ -25,6 +25,15 @@ attributes:
       - mutual.tls.all
 """
 
+    # The modules that are action plugins.
+    ACTION = r"""
+options: {}
+attributes:
+  action:
+    description: Is an action plugin, which runs on the controller.
+    support: full
+"""
+
     # The modules that only read.
     INFO = r"""
 options: {}

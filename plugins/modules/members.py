@@ -18,10 +18,7 @@ author:
 extends_documentation_fragment:
   - mutual.tls.attributes
   - mutual.tls.attributes.info
-attributes:
-  action:
-    description: Is an action plugin, which runs on the controller.
-    support: full
+  - mutual.tls.attributes.action
 options:
   names:
     description: The inventory names of all members, whether the play reaches them or not.

@@ -19,10 +19,8 @@ author:
   - mutual.tls contributors (@mutual-tls)
 extends_documentation_fragment:
   - mutual.tls.attributes
+  - mutual.tls.attributes.action
 attributes:
-  action:
-    description: Is an action plugin, which runs on the controller.
-    support: full
   check_mode:
     support: full
     details: Nothing is written in check mode.

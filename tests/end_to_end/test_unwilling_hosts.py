@@ -102,6 +102,9 @@ def test_a_revoked_host_that_lies_keeps_its_trust_gone(enabled: Loopback, keytoo
     assert ended.code != 0
     assert "somebody who is revoked says that it is still let in" in ended.last_lines, ended.output[-6000:]
     assert UNDO not in ended.output
+    line = audit(enabled)[-1]
+    assert (line["outcome"], len(line["causes"])) == ("changed", 1)
+    assert "desktop2 -> platform1" in line["causes"][0]["why"]
     assert "desktop2" not in keytool_entries(keytool, enabled.store("platform1"))
     converges(enabled, mtls_revoked=["desktop2"])
 

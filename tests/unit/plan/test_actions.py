@@ -75,13 +75,14 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     for name, registered in handshakes(made).items():
         hosts[name]["handshake_results"] = registered
     for name, registered in handshakes(made, well=True).items():
-        hosts[name].update(silent_results=registered, lying_results=registered, raving_results=registered)
+        hosts[name].update(silent_results=registered, lying_results=registered, raving_results=registered, mute_results=registered)
     # A revoked host may say anything.
     hosts["desktop2"]["silent_results"] = {"failed": True, "msg": "the disk is on fire", "results": [{"name": "desktop2"}, 7]}
     lie = {**hosts["desktop2"]["handshake_results"]["results"][0], "outcome": "accepted", "as_expected": False}
     hosts["desktop2"]["lying_results"] = {"results": [lie]}
     rave = {**lie, "outcome": ["accepted"], "reason": {"a": 1}, "protocol": 7, "peer_sha256": [[]]}
     hosts["desktop2"]["raving_results"] = {"results": [rave]}
+    hosts["desktop2"]["mute_results"] = {"results": [{**lie, "outcome": None}]}
     for name, variables in one_machine().items():
         hosts[name] = {**variables, "product_member": Scene(one_machine())[name], "handshake_results": {}}
     for name, data in hosts.items():
@@ -101,6 +102,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         task("matrix", "silent", **system, collected="product_member", handshakes="silent_results"),
         task("matrix", "lying", **system, collected="product_member", handshakes="lying_results"),
         task("matrix", "raving", **system, collected="product_member", handshakes="raving_results"),
+        task("matrix", "mute", **system, collected="product_member", handshakes="mute_results"),
         task("matrix", "told", **system, collected="product_member", handshakes="lying_results", revoked="tell"),
         {
             "name": "Hand everything over",
@@ -122,6 +124,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
                     "silent",
                     "lying",
                     "raving",
+                    "mute",
                     "told",
                 ]
             },
@@ -235,6 +238,7 @@ def test_a_revoked_host_that_says_nothing_fails_nothing(results: dict[str, Any])
     assert note == "desktop2 -> platform1:6790 shows nothing: 'desktop2' is revoked, and said: not_made, the disk is on fire"
     assert not [row for row in results["silent"]["links"] if row["from"] == "desktop2"]
     assert not results["raving"]["failed"], results["raving"]["msg"]
+    assert not results["mute"]["failed"], results["mute"]["msg"]
 
 
 def test_a_revoked_host_that_is_still_let_in_is_told_and_fails_unless_that_is_for_later(results: dict[str, Any]) -> None:
