@@ -7,6 +7,8 @@ WORKERS ?= auto
 PYTEST_ARGS ?=
 # More arguments for ansible-test sanity, for example SANITY_ARGS='--test validate-modules'.
 SANITY_ARGS ?=
+# Which scenarios of molecule and files of tests/hosts, and options of tests/hosts/run.py, for example HOSTS_ARGS='--workers 1 default'.
+HOSTS_ARGS ?=
 # More arguments for the benchmark, for example BENCH_ARGS='--full'.
 BENCH_ARGS ?=
 
@@ -107,6 +109,14 @@ test: lint judges sanity test-oldest-cryptography ## Lint, sanity and all tests 
 .PHONY: test-long
 test-long: install judges ## Run the journeys that `make test` leaves out
 	$(ALL_JUDGES) $(PYTEST) -m long tests/end_to_end
+
+.PHONY: host-images
+host-images: install ## Make the images of container hosts from Debian's packages, if they are not there (root, podman)
+	@$(BIN)/python tests/hosts/images.py
+
+.PHONY: test-hosts
+test-hosts: install ## Run every journey on container hosts over ssh (root, podman); HOSTS_ARGS='default lost_host' for some of them
+	@$(BIN)/python tests/hosts/run.py $(HOSTS_ARGS)
 
 .PHONY: test-faults
 test-faults: install ## Let everything go wrong that can, one thing at a time (long)

@@ -20,6 +20,8 @@ from typing import Any
 import testinfra
 from testinfra.host import Host
 
+#: What openssl, curl and Java call a refusal for want of a certificate.
+REFUSED = r"alert (certificate required|handshake failure|bad certificate)|certificate_required|bad_certificate"
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "build" / "hosts"
 BIN = Path(sys.executable).parent
@@ -92,14 +94,31 @@ class System:
         """Whose the keystore is."""
         return "desktop" if name.startswith("desktop") else "mzadmin"
 
-    def play(self, playbook: str, *options: str, extra: dict[str, Any] | None = None) -> Run:
-        """Run a playbook of the collection with the scenario's inventory."""
-        inventories = [f"--inventory={path}" for path in (ROOT / "molecule" / "shared" / "inventory", self.scenario / "inventory")]
+    def play(self, playbook: str, *options: str, extra: dict[str, Any] | None = None, inventory: str | None = None) -> Run:
+        """Run a playbook of the collection with the scenario's inventory, and another one beside it."""
+        folders = [ROOT / "molecule" / "shared" / "inventory", self.scenario / "inventory"]
+        inventories = [f"--inventory={path}" for path in [*folders, *([self.scenario / inventory] if inventory else [])]]
         given = ["--extra-vars", json.dumps(extra)] if extra else []
         environment = {**os.environ, "MOLECULE_PROJECT_DIRECTORY": str(ROOT), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORKS": "10"}
         command = [str(BIN / "ansible-playbook"), f"mutual.tls.{playbook}", *inventories, *given, *options]
         done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
         return Run(done.returncode, done.stdout)
+
+    def reboot(self, name: str) -> None:
+        """Boot the host once more, and wait until what starts with it has started."""
+        container = f"mutual-tls-{os.environ.get('MUTUAL_TLS_HOSTS_SLOT') or '1'}-{name}"
+        subprocess.run(["podman", "restart", "--time", "5", container], check=True, capture_output=True)
+        subprocess.run(["podman", "exec", container, "systemctl", "is-system-running", "--wait"], check=False, capture_output=True)
+
+    def command_lines(self, name: str) -> str:
+        """Every command line that the watch on the host has seen."""
+        lines = self.host(name).file("/run/watch/argv").content_string
+        assert "python3" in lines, "the watch saw Ansible at work"
+        return lines
+
+    def seen(self, name: str) -> list[dict[str, Any]]:
+        """What the watch on the host has seen of the files beside the keystore: name, mode, readable (by others)."""
+        return [json.loads(line) for line in self.host(name).file("/run/watch/files").content_string.splitlines()]
 
     def processes(self) -> dict[str, str]:
         """Member -> process id of what listens there: another id is a restart."""
@@ -129,12 +148,20 @@ class System:
         where = f"{self.address(server)} {self.servers[server]}"
         return self._with_password(client, f"java /opt/judges/TlsClient.java {where} {keystore}")
 
-    def keytool(self, name: str) -> dict[str, str]:
-        """Alias -> kind of each entry in the member's keystore, as keytool on its host lists it."""
-        listed = self._with_password(
-            name, f"PASSWORD=$(head -n 1) /opt/java/bin/keytool -list -keystore {self.store(name)} -storepass:env PASSWORD"
-        )
-        return dict(re.findall(r"^(\S+), .*, (PrivateKeyEntry|trustedCertEntry),", listed, re.MULTILINE))
+    def keytool(self, name: str, *options: str) -> str:
+        """What keytool on the member's host says of its keystore."""
+        command = f"/opt/java/bin/keytool {shlex.join(options or ['-list'])} -keystore {self.store(name)} -storepass:env PASSWORD"
+        return self._with_password(name, f"PASSWORD=$(head -n 1) {command}")
+
+    def entries(self, name: str) -> dict[str, str]:
+        """Alias -> kind of each entry in the member's keystore."""
+        return dict(re.findall(r"^(\S+), .*, (PrivateKeyEntry|trustedCertEntry),", self.keytool(name), re.MULTILINE))
+
+    def certificate(self, name: str, alias: str) -> str:
+        """The certificate under the alias in the member's keystore, in PEM."""
+        exported = self.keytool(name, "-exportcert", "-rfc", "-alias", alias)
+        (found,) = re.findall(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", exported, re.DOTALL)
+        return found
 
     def public_key(self, name: str) -> str:
         """The public half of the one private key in the member's keystore, as openssl extracts it there."""

@@ -1,0 +1,134 @@
+# Copyright: (c) 2026, mutual.tls contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs everything that needs container hosts, some of it side by side, and says at the end what became of each: `make test-hosts`.
+
+Each scenario of molecule, and each test file beside this one, is a job with hosts of its own. What a job prints is in build/hosts/logs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from images import FOLDER
+from images import main as make_images
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+BIN = Path(sys.executable).parent
+LOGS = FOLDER / "logs"
+#: A job that takes longer than this many seconds is ended.
+LIMIT = 900
+
+
+@dataclass
+class Job:
+    """One scenario or one test file."""
+
+    name: str
+    command: list[str]
+    seconds: float = 0.0
+    #: None while it has not ended.
+    code: int | None = None
+
+    @property
+    def log(self) -> Path:
+        return LOGS / f"{self.name}.log"
+
+    def run(self, slot: int) -> None:
+        """Run it with the hosts of that slot; its output goes to its log."""
+        environment = {
+            **os.environ,
+            "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+            "MUTUAL_TLS_HOSTS_SLOT": str(slot),
+            "MOLECULE_PROJECT_DIRECTORY": str(ROOT),
+            "NO_COLOR": "1",
+            "ANSIBLE_NOCOLOR": "1",
+            "COLUMNS": "160",
+        }
+        begun = time.monotonic()
+        with self.log.open("wb") as log:
+            job = subprocess.Popen(self.command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+            try:
+                self.code = job.wait(LIMIT)
+            except subprocess.TimeoutExpired:
+                os.killpg(job.pid, signal.SIGKILL)
+                job.wait()
+                self.code = -signal.SIGKILL
+        self.seconds = time.monotonic() - begun
+
+
+def jobs() -> list[Job]:
+    """All of them: the test files, which take longest, then the scenarios."""
+    files = [Job(path.stem, [sys.executable, "-m", "pytest", str(path)]) for path in sorted(HERE.glob("test_*.py"))]
+    scenarios = sorted(path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml"))
+    scenarios.sort(key=lambda name: name != "default")
+    return [*files, *(Job(name, [str(BIN / "molecule"), "test", "--scenario-name", name]) for name in scenarios)]
+
+
+def clean(slot: int) -> None:
+    """Remove the hosts of that slot, and their network."""
+    named = subprocess.run(
+        ["podman", "ps", "--all", "--quiet", "--filter", f"name=^mutual-tls-{slot}-"], capture_output=True, text=True, check=True
+    )
+    if named.stdout.split():
+        subprocess.run(["podman", "rm", "--force", "--time", "0", *named.stdout.split()], capture_output=True, check=False)
+    subprocess.run(["podman", "network", "rm", f"mutual-tls-{slot}"], capture_output=True, check=False)
+
+
+def work(slot: int, waiting: queue.SimpleQueue[Job]) -> None:
+    """Take one job after the other."""
+    while True:
+        try:
+            job = waiting.get_nowait()
+        except queue.Empty:
+            return
+        clean(slot)
+        job.run(slot)
+        clean(slot)
+        print(f"  {'ok  ' if job.code == 0 else 'FAIL'}  {job.name}, {job.seconds:.0f} s", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", help="scenarios or test files (default: all)")
+    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="how many run side by side (default: one for each core)")
+    parser.add_argument("--slot", type=int, default=1, help="the first worker's number, 1 to 250; others take the next (default: 1)")
+    given = parser.parse_args()
+    chosen = [job for job in jobs() if not given.names or job.name in given.names]
+    unknown = set(given.names) - {job.name for job in chosen}
+    if unknown:
+        parser.error(f"there is no {', '.join(sorted(unknown))}; there are: {', '.join(job.name for job in jobs())}")
+    make_images()
+    LOGS.mkdir(parents=True, exist_ok=True)
+    print(f"{len(chosen)} jobs on container hosts, {given.workers} side by side:", flush=True)
+    begun = time.monotonic()
+    waiting: queue.SimpleQueue[Job] = queue.SimpleQueue()
+    for job in chosen:
+        waiting.put(job)
+    workers = [threading.Thread(target=work, args=(given.slot + number, waiting)) for number in range(given.workers)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    failed = [job for job in chosen if job.code != 0]
+    for job in failed:
+        why = f"took longer than {LIMIT} s" if job.code == -signal.SIGKILL else f"ended with {job.code}"
+        last = "\n".join("    " + line for line in job.log.read_text(encoding="utf-8", errors="replace").splitlines()[-40:])
+        print(f"\n{job.name} {why}; the whole log is {job.log.relative_to(ROOT)}:\n{last}")
+    minutes = (time.monotonic() - begun) / 60
+    print(f"\n{len(chosen) - len(failed)} of {len(chosen)} passed in {minutes:.1f} minutes.")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
