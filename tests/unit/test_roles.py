@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import ast
 import importlib
+import json
+import os
 import re
 import subprocess
 import sys
@@ -17,6 +19,8 @@ from typing import Any
 import pytest
 import yaml
 from ansible.playbook.task import Task
+
+import ansible_collections.mutual.tls as installed
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLES = sorted(path for path in (ROOT / "roles").iterdir() if path.is_dir())
@@ -207,3 +211,28 @@ def test_documentation_of_a_controller_module_is_its_specification(name: str) ->
     documented = yaml.safe_load(module.DOCUMENTATION)["options"]
     without_text = {option: {word: value for word, value in told.items() if word != "description"} for option, told in documented.items()}
     assert without_text == specification
+
+
+def test_tags_that_leave_the_roles_out_need_nothing_that_the_roles_find_out(tmp_path: Path) -> None:
+    """Ansible checks a role's arguments whatever tags a run has, so also before anything was collected."""
+    entry_points = [(role.name, name) for role in ROLES for name in in_yaml(role / "meta" / "argument_specs.yml")["argument_specs"]]
+    hosts = {"core": {"mtls_kind": "platform", "mtls_keystore_password": "a password"}}
+    play = {
+        "hosts": "core",
+        "gather_facts": False,
+        "tags": ["tls"],
+        "vars": {"product_members": ["core"]},
+        "tasks": [{"ansible.builtin.import_role": {"name": f"mutual.tls.{role}", "tasks_from": name}} for role, name in entry_points],
+    }
+    (tmp_path / "hosts.json").write_text(json.dumps({"all": {"hosts": hosts, "vars": {"ansible_connection": "local"}}}))
+    (tmp_path / "play.yml").write_text(yaml.safe_dump([play]))
+    done = subprocess.run(
+        [sys.executable, "-m", "ansible", "playbook", "--inventory=hosts.json", "--tags=application", "play.yml"],
+        env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(Path(next(iter(installed.__path__))).parents[2]), "ANSIBLE_HOME": str(tmp_path)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "client_auth : Validating arguments against arg spec 'apply'" in done.stdout
