@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
@@ -28,6 +29,10 @@ ARGUMENT_SPEC: dict[str, Any] = {
 VARIABLES = ("mtls_kind", "mtls_address", "ansible_host", "mtls_alias", "mtls_source_address", "mtls_endpoints")
 
 
+#: Ansible's strategies with which hosts do not wait for each other.
+WITHOUT_WAITING = ("free", "host_pinned")
+
+
 class ActionModule(ActionBase):
     """Reads the inventory; touches no host."""
 
@@ -36,8 +41,10 @@ class ActionModule(ActionBase):
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """The members, and for each what its host is to look at."""
         super().run(tmp, task_vars)
-        hostvars = (task_vars or {})["hostvars"]
+        variables = task_vars or {}
+        hostvars = variables["hostvars"]
         _validation, arguments = self.validate_argument_spec(argument_spec=ARGUMENT_SPEC)
+        self._refuse_parts(arguments["names"], variables)
         unknown = [name for name in arguments["names"] if name not in hostvars]
         if unknown:
             raise AnsibleActionFail(f"'names' has hosts that are not in the inventory: {', '.join(unknown)}")
@@ -57,6 +64,28 @@ class ActionModule(ActionBase):
             "members": {member.name: _public(system, member) for member in system.members.values()},
             "platforms": [member.name for member in system.members.values() if member.kind == "platform" and not member.revoked],
         }
+
+    def _refuse_parts(self, names: Sequence[str], variables: Mapping[str, Any]) -> None:
+        """Fail where the play hands over some of its members before others: what is planned is planned for all of them."""
+        batch = variables.get("ansible_play_batch", ())
+        later = [name for name in names if name in variables.get("ansible_play_hosts", ()) and name not in batch]
+        if later:
+            raise AnsibleActionFail(
+                f"The play takes its hosts in turns (serial), and this turn is without {_first_of(later)}; but certificates are exchanged "
+                "between all members at once. Put the roles into a play without 'serial'; to restart one process after the other, set "
+                "'mtls_restart: rolling'."
+            )
+        strategy = str(self._task.get_play().strategy)
+        if strategy.rpartition(".")[2] in WITHOUT_WAITING:
+            raise AnsibleActionFail(
+                f"The play has the strategy '{strategy}', with which hosts do not wait for each other; but certificates are exchanged "
+                "between all members at once. Put the roles into a play with 'strategy: ansible.builtin.linear'."
+            )
+
+
+def _first_of(names: Sequence[str]) -> str:
+    """One of the names, and how many more there are."""
+    return f"'{names[0]}'" if len(names) == 1 else f"'{names[0]}' and {len(names) - 1} more"
 
 
 def _public(system: System, member: Member) -> dict[str, Any]:

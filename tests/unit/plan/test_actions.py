@@ -65,6 +65,24 @@ def task(action: str, register: str, **options: Any) -> dict[str, Any]:
     return {"name": register, f"mutual.tls.{action}": options, "register": register, "ignore_errors": True}
 
 
+def run_playbook(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run play.yml in *folder* over its hosts.yml."""
+    return subprocess.run(
+        [sys.executable, "-m", "ansible", "playbook", "-i", str(folder / "hosts.yml"), str(folder / "play.yml")],
+        env={
+            **os.environ,
+            "ANSIBLE_COLLECTIONS_PATH": str(Path(next(iter(installed.__path__))).parents[2]),
+            "ANSIBLE_HOME": str(folder / "home"),
+            "ANSIBLE_LOCALHOST_WARNING": "False",
+            "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
+        },
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What each task returned, what was printed, and the files that were written."""
@@ -132,20 +150,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     ]
     (folder / "hosts.yml").write_text(json.dumps({"all": {"hosts": hosts, "vars": {"ansible_connection": "local"}}}))
     (folder / "play.yml").write_text(yaml.safe_dump([{"hosts": "platform1", "gather_facts": False, "tasks": tasks}]))
-    done = subprocess.run(
-        [sys.executable, "-m", "ansible", "playbook", "-i", str(folder / "hosts.yml"), str(folder / "play.yml")],
-        env={
-            **os.environ,
-            "ANSIBLE_COLLECTIONS_PATH": str(Path(next(iter(installed.__path__))).parents[2]),
-            "ANSIBLE_HOME": str(folder / "home"),
-            "ANSIBLE_LOCALHOST_WARNING": "False",
-            "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
-        },
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_playbook(folder)
     assert done.returncode == 0, done.stdout + done.stderr
     files = {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
     return {**files.pop("results"), "output": done.stdout, "files": files}
@@ -169,6 +174,28 @@ def test_members_are_read_from_the_inventory(results: dict[str, Any]) -> None:
 def test_hosts_that_are_in_no_inventory_are_refused(results: dict[str, Any]) -> None:
     assert results["unknown"]["failed"]
     assert results["unknown"]["msg"].endswith("'names' has hosts that are not in the inventory: nobody, nowhere")
+
+
+@pytest.mark.parametrize(
+    ("keywords", "sentence"),
+    [
+        ({"serial": 3}, "The play takes its hosts in turns (serial), and"),
+        ({"serial": [1, "100%"]}, "The play takes its hosts in turns (serial), and"),
+        ({"strategy": "ansible.builtin.free"}, "The play has the strategy 'ansible.builtin.free'"),
+        ({"strategy": "host_pinned"}, "The play has the strategy 'host_pinned'"),
+        # The failing twins of those before: all hosts at once, and a play that leaves members out, as --limit does.
+        ({"serial": "100%"}, None),
+        ({"hosts": "ec1", "serial": 1}, None),
+    ],
+    ids=["in_turns", "in_growing_turns", "free", "host_pinned", "all_at_once", "limited"],
+)
+def test_a_play_that_has_not_all_its_members_at_once_is_refused(tmp_path: Path, keywords: dict[str, Any], sentence: str | None) -> None:
+    (tmp_path / "hosts.yml").write_text(json.dumps({"all": {"hosts": inventory(), "vars": {"ansible_connection": "local"}}}))
+    read = {"mutual.tls.members": {"names": list(inventory()), "adapter": adapter_data(), **WISHES}, "run_once": True}
+    (tmp_path / "play.yml").write_text(yaml.safe_dump([{"hosts": "all", "gather_facts": False, "tasks": [read], **keywords}]))
+    done = run_playbook(tmp_path)
+    assert done.returncode == (2 if sentence else 0), done.stdout + done.stderr
+    assert sentence is None or sentence in done.stdout + done.stderr
 
 
 def test_a_faulty_inventory_is_refused(results: dict[str, Any]) -> None:
