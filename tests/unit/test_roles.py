@@ -162,6 +162,19 @@ def test_whoever_measures_or_makes_the_members_keystore_wishes_the_same_of_it() 
     assert None not in next(iter(wished.values())).values()
 
 
+def test_a_member_that_cannot_be_changed_stops_all_others_whatever_the_play_says() -> None:
+    """Else they would go on without it: the plan takes what it was to get for what it is about to get, and it would be locked out."""
+    changing = {"mutual.tls.keystore", "mutual.tls.properties", "mutual.tls.mediationzone_topology"}
+    found = []
+    for path in yaml_files("roles/*/tasks"):
+        if path.stem != "undo":
+            for task in tasks_in(in_yaml(path)):
+                if changing & task.keys():
+                    found.append(path.parents[1].name)
+                    assert task.get("any_errors_fatal") is True, f"{by_path(path)}: {task['name']}"
+    assert sorted(found) == ["client_auth", "client_auth", "identity", "trust", "trust"]
+
+
 @pytest.mark.parametrize("path", TASK_FILES, ids=by_path)
 def test_roles_and_playbooks_have_their_full_names(path: Path) -> None:
     for task in tasks_in(in_yaml(path)):
