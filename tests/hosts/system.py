@@ -94,13 +94,27 @@ class System:
         """Whose the keystore is."""
         return "desktop" if name.startswith("desktop") else "mzadmin"
 
-    def play(self, playbook: str, *options: str, extra: dict[str, Any] | None = None, inventory: str | None = None) -> Run:
-        """Run a playbook of the collection with the scenario's inventory, and another one beside it."""
+    def arguments(self, playbook: str, *options: str, extra: dict[str, Any] | None = None, inventory: str | None = None) -> list[str]:
+        """What comes after `ansible-playbook` to run a playbook of the collection with the scenario's inventory, and another one beside."""
         folders = [ROOT / "molecule" / "shared" / "inventory", self.scenario / "inventory"]
         inventories = [f"--inventory={path}" for path in [*folders, *([self.scenario / inventory] if inventory else [])]]
         given = ["--extra-vars", json.dumps(extra)] if extra else []
-        environment = {**os.environ, "MOLECULE_PROJECT_DIRECTORY": str(ROOT), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORKS": "10"}
-        command = [str(BIN / "ansible-playbook"), f"mutual.tls.{playbook}", *inventories, *given, *options]
+        return [f"mutual.tls.{playbook}", *inventories, *given, *options]
+
+    def environment(self) -> dict[str, str]:
+        """Environment variables that a run has beside its user's."""
+        return {
+            "MOLECULE_PROJECT_DIRECTORY": str(ROOT),
+            "MOLECULE_EPHEMERAL_DIRECTORY": str(self.ephemeral),
+            "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_FORKS": "10",
+            "ANSIBLE_PIPELINING": "1",
+        }
+
+    def play(self, playbook: str, *options: str, extra: dict[str, Any] | None = None, inventory: str | None = None) -> Run:
+        """Run a playbook of the collection with the scenario's inventory, and another one beside it."""
+        command = [str(BIN / "ansible-playbook"), *self.arguments(playbook, *options, extra=extra, inventory=inventory)]
+        environment = {**os.environ, **self.environment()}
         done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
         return Run(done.returncode, done.stdout)
 
