@@ -25,12 +25,15 @@ NAME = "localhost/mutual-tls-host"
 MIRROR = "http://deb.debian.org/debian"
 #: What a plain server has; curl and openssl (of ca-certificates) judge from it. The cryptography is the distribution's own.
 SERVER = "systemd systemd-sysv dbus python3 python3-cryptography openssh-server sudo iproute2 procps ca-certificates curl"
-#: Tag of the image -> the release and the packages. One has Java, to judge with.
+#: What a controller has: virtual environments are made in it, and it reaches the hosts over ssh.
+CONTROLLER = "python3 python3-venv openssh-client ca-certificates"
+#: Tag of the image -> the release and the packages. One has Java, to judge with; one is no host, and runs newer releases of ansible-core.
 IMAGES = {
     "bullseye": ("bullseye", SERVER),
     "bookworm": ("bookworm", SERVER),
     "trixie": ("trixie", SERVER),
     "java": ("bookworm", f"{SERVER} openjdk-17-jdk-headless"),
+    "controller": ("trixie", CONTROLLER),
 }
 #: Everybody's password, as hard to quote as a password can be.
 PASSWORD = 'it\'s a "pass" ${word} !\\ {{x}} #1'
