@@ -19,6 +19,8 @@ import images
 from containers import SLOT
 from system import BIN, FOLDER, ROOT, System
 
+# testinfra asks the ansible-inventory that it finds there.
+os.environ["PATH"] = f"{BIN}{os.pathsep}{os.environ['PATH']}"
 SHARED = ROOT / "molecule" / "shared"
 
 
