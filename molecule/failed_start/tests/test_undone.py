@@ -20,7 +20,7 @@ def test_the_old_system_works(system: System) -> None:
 
 def test_without_the_cause_the_same_run_succeeds(system: System) -> None:
     system.host("ec2").check_output("rm /opt/mz/ec2/etc/zz_override.properties")
-    new = ("--extra-vars", f"@{system.scenario / 'new_password.yml'}")
+    new = ("--extra-vars", f"@{system.scenario / 'vars' / 'new_password.yml'}")
     run = system.play("enable", *new)
     assert run.code == 0, run.output[-3000:]
     assert run.changed > 0
