@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,26 +16,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import images
 from containers import SLOT
-from system import BIN, FOLDER, ROOT, System
+from system import BIN, FOLDER, System
 
 # testinfra asks the ansible-inventory that it finds there.
 os.environ["PATH"] = f"{BIN}{os.pathsep}{os.environ['PATH']}"
-SHARED = ROOT / "molecule" / "shared"
-
-
-def play_shared(system: System, *playbooks: str) -> None:
-    """Run playbooks of molecule/shared with the inventory of the system's hosts."""
-    inventories = [f"--inventory={path}" for path in (SHARED / "inventory", system.scenario / "inventory")]
-    done = subprocess.run(
-        [str(BIN / "ansible-playbook"), *inventories, *(str(SHARED / f"{name}.yml") for name in playbooks)],
-        env={**os.environ, **system.environment(), "ANSIBLE_LOCALHOST_WARNING": "0"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-        timeout=600,
-    )
-    assert done.returncode == 0, done.stdout[-6000:]
 
 
 @pytest.fixture(scope="session")
@@ -59,8 +42,8 @@ def system(request: pytest.FixtureRequest, host_images: None) -> Iterator[System
     ephemeral.mkdir(parents=True, exist_ok=True)
     made = System(request.module.SCENARIO, ephemeral)
     try:
-        play_shared(made, *(() if keep else ("destroy",)), "create", "prepare")
+        made.arrange(*(() if keep else ("destroy",)), "create", "prepare")
         yield made
     finally:
         if not keep:
-            play_shared(made, "destroy")
+            made.arrange("destroy")

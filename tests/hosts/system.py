@@ -118,6 +118,21 @@ class System:
         done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
         return Run(done.returncode, done.stdout)
 
+    def arrange(self, *playbooks: str, inventory: Path | None = None) -> None:
+        """Create, prepare or destroy the hosts, with the playbooks of molecule's scenarios; *inventory* has them, else the scenario."""
+        shared = ROOT / "molecule" / "shared"
+        inventories = [f"--inventory={path}" for path in (shared / "inventory", inventory or self.scenario / "inventory")]
+        done = subprocess.run(
+            [str(BIN / "ansible-playbook"), *inventories, *(str(shared / f"{name}.yml") for name in playbooks)],
+            env={**os.environ, **self.environment(), "ANSIBLE_LOCALHOST_WARNING": "0"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=600,
+        )
+        assert done.returncode == 0, done.stdout[-6000:]
+
     def reboot(self, name: str) -> None:
         """Boot the host once more, and wait until what starts with it has started."""
         container = f"mutual-tls-{os.environ.get('MUTUAL_TLS_HOSTS_SLOT') or '1'}-{name}"

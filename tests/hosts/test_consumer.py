@@ -111,12 +111,13 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
     folder = tmp_path_factory.mktemp("consumer")
     made = Deployment(folder / "deployment", folder, secrets.token_hex(8))
     shutil.copytree(CONSUMER, made.scenario, ignore=shutil.ignore_patterns(*ignored()))
-    hosts(folder, "create")
+    inventory = hosts_inventory(folder)
     try:
+        made.arrange("destroy", "create", inventory=inventory)
         configure(made)
         yield made
     finally:
-        hosts(folder, "destroy")
+        made.arrange("destroy", inventory=inventory)
 
 
 def ignored() -> list[str]:
@@ -124,30 +125,15 @@ def ignored() -> list[str]:
     return [line.rpartition("/")[2] for line in (CONSUMER / ".gitignore").read_text().replace("/\n", "\n").splitlines()]
 
 
-def hosts(folder: Path, playbook: str) -> None:
-    """Create or destroy the containers, with the playbooks that molecule's scenarios use."""
-    inventory = folder / "hosts.json"
+def hosts_inventory(folder: Path) -> Path:
+    """Who the hosts are, as the playbooks that create them ask."""
     named = {
         group: {"hosts": {name: {"ansible_host": f"{{{{ hosts_network }}}}.{last}"} for name, last in members.items()}}
         for group, members in HOSTS.items()
     }
-    inventory.write_text(json.dumps(named), encoding="utf-8")
-    shared = ROOT / "molecule" / "shared"
-    done = subprocess.run(
-        [str(BIN / "ansible-playbook"), "-i", str(shared / "inventory"), "-i", str(inventory), str(shared / f"{playbook}.yml")],
-        env={
-            **os.environ,
-            "MOLECULE_PROJECT_DIRECTORY": str(ROOT),
-            "MOLECULE_EPHEMERAL_DIRECTORY": str(folder),
-            "ANSIBLE_FORKS": "10",
-            "ANSIBLE_NOCOLOR": "1",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    path = folder / "hosts.json"
+    path.write_text(json.dumps(named), encoding="utf-8")
+    return path
 
 
 def configure(made: Deployment) -> None:
