@@ -66,8 +66,7 @@ def carry(port: socket.socket, tap: int, delay: float, until: float) -> None:
             except OSError as error:
                 print(f"a frame of {len(frame)} bytes was lost: {error}", file=sys.stderr, flush=True)
         patience = min(waiting[0][0] if waiting else until, until) - time.monotonic()
-        ready, _, _ = select.select([port, tap], [], [], max(0.0, patience))
-        for source in ready:
+        for source in select.select([port, tap], [], [], max(0.0, patience))[0]:
             frame = port.recv(LONGEST) if source is port else os.read(tap, LONGEST)
             waiting.append((time.monotonic() + delay, source is port, frame))
 
@@ -94,7 +93,7 @@ def delay(interface: str, milliseconds: float, seconds: float) -> None:
             # A bridge's address may be that of one of its ports: so the tap takes over the port's. And this machine must not
             # answer by itself what comes in there now.
             ip("set", name, "address", address, "mtu", mtu)
-            ip("set", interface, "nomaster", "arp", "off", "address", ":".join(["02", *(secrets.token_hex(1) for _ in range(5))]))
+            ip("set", interface, "nomaster", "arp", "off", "address", ":".join(["02", *(secrets.token_hex(1) for _byte in range(5))]))
             ip("set", name, "master", bridge, "up")
             print("delaying", flush=True)
             carry(port, tap, milliseconds / 1000, time.monotonic() + seconds)
