@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from system import System
 
-WISHES = {"mtls_renew_before": "900d", "mtls_valid_for": "1000d"}
+WISHES = {"mtls_keystore_profile": "java8"}
 
 
 def test_everybody_is_let_in(system: System) -> None:
