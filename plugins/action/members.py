@@ -27,8 +27,6 @@ ARGUMENT_SPEC: dict[str, Any] = {
 
 #: The inventory's words for one member.
 VARIABLES = ("mtls_kind", "mtls_address", "ansible_host", "mtls_alias", "mtls_source_address", "mtls_endpoints")
-
-
 #: Ansible's strategies with which hosts do not wait for each other.
 WITHOUT_WAITING = ("free", "host_pinned")
 

@@ -50,7 +50,8 @@ options:
     type: bool
     default: false
 notes:
-  - It fails in a play with C(serial), and with a strategy other than C(linear), because what is planned is planned for all members at once.
+  - It fails in a play with C(serial), or with the strategy C(free) or C(host_pinned), because what is planned is planned for all members
+    at once.
   - Of each member it reads C(mtls_kind), C(mtls_address) (else C(ansible_host), else the inventory name), C(mtls_alias),
     C(mtls_source_address) and C(mtls_endpoints).
 seealso:
