@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from containers import NETWORK, SLOT, called, container
-from images import NAME
+from images import image, podman_run
 from system import FOLDER, ROOT, Run, System
 
 #: What pip on this machine is told, it is told in the container too.
@@ -58,15 +58,11 @@ def contained() -> Iterator[Controller]:
     if bundle is not None:
         folders.append(f"--volume={Path(bundle).resolve()}:{BUNDLE}:ro")
         given.update(PIP_CERT=BUNDLE, SSL_CERT_FILE=BUNDLE)
-    # As in molecule/shared/create.yml.
-    runtime = [] if Path("/sys/fs/cgroup/cgroup.controllers").exists() else ["--runtime", "runc"]
-    limits = ["--ulimit", "nofile=4096:4096", "--ulimit", "nproc=4096:4096"]
-    image = f"{os.environ.get('MUTUAL_TLS_HOST_IMAGE') or NAME}:controller"
     remove = ("podman", "rm", "--force", "--ignore", "--time", "0", name)
     called(*remove)
     try:
         # The hour ends it when nobody is left to do so.
-        called("podman", *runtime, "run", "--detach", "--name", name, "--network", NETWORK, *limits, *folders, image, "sleep", "3600")
+        called(*podman_run("--detach", "--name", name, "--network", NETWORK, *folders, image("controller"), "sleep", "3600"))
         yield Controller("/usr/bin/python3", ("podman", "exec", name), given)
     finally:
         called(*remove)

@@ -104,6 +104,24 @@ def make_shared() -> None:
         password.write_text(PASSWORD.replace("word", secrets.token_hex(8)), encoding="ascii")
 
 
+def image(tag: str) -> str:
+    """The image's whole name."""
+    return f"{os.environ.get('MUTUAL_TLS_HOST_IMAGE') or NAME}:{tag}"
+
+
+def podman_run(*arguments: str) -> list[str]:
+    """The command that starts a container, with the runtime and the limits of molecule/shared/create.yml."""
+    runtime = [] if Path("/sys/fs/cgroup/cgroup.controllers").exists() else ["--runtime", "runc"]
+    return ["podman", *runtime, "run", "--ulimit", "nofile=4096:4096", "--ulimit", "nproc=4096:4096", *arguments]
+
+
+def check_starts() -> None:
+    """End with a sentence unless a container starts."""
+    done = subprocess.run(podman_run("--rm", "--network", "none", image("trixie"), "true"), capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"Container hosts need a podman that works, and here it starts no container: {done.stderr.strip()}")
+
+
 def main() -> None:
     """Make what is not there."""
     lack = missing()
@@ -114,6 +132,7 @@ def main() -> None:
     if not os.environ.get("MUTUAL_TLS_HOST_IMAGE"):
         with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
             list(pool.map(make, [tag for tag in IMAGES if not is_made(tag)]))
+    check_starts()
 
 
 if __name__ == "__main__":

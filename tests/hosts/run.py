@@ -9,6 +9,7 @@ Each scenario of molecule, and each test file beside this one, is a job with hos
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import queue
 import signal
@@ -39,6 +40,7 @@ class Job:
     seconds: float = 0.0
     #: None while it has not ended.
     code: int | None = None
+    process: subprocess.Popen[bytes] | None = None
 
     @property
     def log(self) -> Path:
@@ -57,14 +59,29 @@ class Job:
         }
         begun = time.monotonic()
         with self.log.open("wb") as log:
-            job = subprocess.Popen(self.command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+            self.process = subprocess.Popen(
+                self.command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+            )
             try:
-                self.code = job.wait(LIMIT)
+                self.code = self.process.wait(LIMIT)
             except subprocess.TimeoutExpired:
-                os.killpg(job.pid, signal.SIGKILL)
-                job.wait()
+                self.end()
+                self.process.wait()
                 self.code = -signal.SIGKILL
         self.seconds = time.monotonic() - begun
+
+    def end(self) -> None:
+        """End it, and what it started; nothing happens when it has ended."""
+        if self.process is not None and self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+
+    def account(self) -> str:
+        """Why it failed, and the last words of its log."""
+        why = "was not run" if self.code is None else f"took longer than {LIMIT} s" if self.seconds > LIMIT else f"ended with {self.code}"
+        if not self.log.exists():
+            return f"{self.name} {why}."
+        last = self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-40:]
+        return "\n    ".join([f"{self.name} {why}; the whole log is {self.log.relative_to(ROOT)}:", *last])
 
 
 def jobs() -> list[Job]:
@@ -77,9 +94,8 @@ def jobs() -> list[Job]:
 
 def clean(slot: int) -> None:
     """Remove the hosts of that slot, and their network."""
-    named = subprocess.run(
-        ["podman", "ps", "--all", "--quiet", "--filter", f"name=^mutual-tls-{slot}-"], capture_output=True, text=True, check=True
-    )
+    listed = ["podman", "ps", "--all", "--quiet", "--filter", f"name=^mutual-tls-{slot}-"]
+    named = subprocess.run(listed, capture_output=True, text=True, check=False)
     if named.stdout.split():
         subprocess.run(["podman", "rm", "--force", "--time", "0", *named.stdout.split()], capture_output=True, check=False)
     subprocess.run(["podman", "network", "rm", f"mutual-tls-{slot}"], capture_output=True, check=False)
@@ -114,17 +130,25 @@ def main() -> None:
     begun = time.monotonic()
     waiting: queue.SimpleQueue[Job] = queue.SimpleQueue()
     for job in chosen:
+        job.log.unlink(missing_ok=True)
         waiting.put(job)
     workers = [threading.Thread(target=work, args=(given.slot + number, waiting)) for number in range(given.workers)]
     for worker in workers:
         worker.start()
-    for worker in workers:
-        worker.join()
+    try:
+        for worker in workers:
+            worker.join()
+    except KeyboardInterrupt:
+        with contextlib.suppress(queue.Empty):
+            while True:
+                waiting.get_nowait()
+        for job in chosen:
+            job.end()
+        for worker in workers:
+            worker.join()
     failed = [job for job in chosen if job.code != 0]
     for job in failed:
-        why = f"took longer than {LIMIT} s" if job.code == -signal.SIGKILL else f"ended with {job.code}"
-        last = "\n".join("    " + line for line in job.log.read_text(encoding="utf-8", errors="replace").splitlines()[-40:])
-        print(f"\n{job.name} {why}; the whole log is {job.log.relative_to(ROOT)}:\n{last}")
+        print(f"\n{job.account()}")
     minutes = (time.monotonic() - begun) / 60
     print(f"\n{len(chosen) - len(failed)} of {len(chosen)} passed in {minutes:.1f} minutes.")
     sys.exit(1 if failed else 0)

@@ -12,6 +12,7 @@ import re
 import shlex
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -137,7 +138,12 @@ class System:
         """Boot the host once more, and wait until what starts with it has started."""
         container = f"mutual-tls-{os.environ.get('MUTUAL_TLS_HOSTS_SLOT') or '1'}-{name}"
         subprocess.run(["podman", "restart", "--time", "5", container], check=True, capture_output=True)
-        subprocess.run(["podman", "exec", container, "systemctl", "is-system-running", "--wait"], check=False, capture_output=True)
+        deadline = time.monotonic() + 120
+        asked = ["podman", "exec", container, "systemctl", "is-system-running", "--wait"]
+        # There is nobody to ask yet at first, and then the answer is another one.
+        while subprocess.run(asked, check=False, capture_output=True, text=True).stdout.strip() not in ("running", "degraded"):
+            assert time.monotonic() < deadline, f"{name} does not come up"
+            time.sleep(0.2)
 
     def command_lines(self, name: str) -> str:
         """Every command line that the watch on the host has seen."""
