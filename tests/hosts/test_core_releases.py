@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, mutual.tls contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The default journey with each release of ansible-core that the collection admits: turn it on, again, and show it.
+"""The default journey with each release of ansible-core that the collection admits: turn it on, and again, which shows who is let in.
 
 .venv's own release does the same, and more, in molecule's scenarios.
 """
@@ -65,10 +65,8 @@ def test_the_default_journey(system: System, core: Core) -> None:
     again = core.play(system, "enable", mtls_generation=generation)
     assert (again.code, again.changed) == (0, 0), again.output[-6000:]
     assert system.processes() == after
-    shown = core.play(system, "verify", mtls_generation=generation)
-    assert (shown.code, shown.changed) == (0, 0), shown.output[-6000:]
-    expected = re.search(r"Matrix: \d+ handshakes, (\d+) to be accepted and (\d+) to be refused", shown.output)
-    assert expected is not None, shown.output[-6000:]
+    expected = re.search(r"Matrix: \d+ handshakes, (\d+) to be accepted and (\d+) to be refused", again.output)
+    assert expected is not None, again.output[-6000:]
     assert min(int(number) for number in expected.groups()) >= len(system.servers), "each server lets somebody in, and refuses somebody"
     for name in system.servers:
         assert "WELCOME" not in system.s_client("outside1", name), f"{name} let in who has no certificate"

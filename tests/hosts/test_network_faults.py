@@ -33,7 +33,6 @@ GENERATIONS = itertools.count(10, 10)
 #: How long a run may take, in seconds: a host that says nothing must not hold it up for longer.
 LONG_ENOUGH = 600
 
-TRUST = "TASK [mutual.tls.trust : Trust whom the plan names, and nobody that it revokes]"
 RESTARTS = "TASK [mutual.tls.service : MediationZone | Stop, tier by tier]"
 MATRIX = "TASK [mutual.tls.handshake : Make the member's handshakes]"
 
@@ -126,10 +125,14 @@ def firewall(name: str) -> Iterator[Callable[[str], None]]:
 
 
 def converges(system: System, **extra: Any) -> None:
-    """A plain run brings the system to its wishes, and a further one changes and restarts nothing."""
+    """A plain run brings the system to its wishes."""
     again = play(system, **extra)
     assert again.code == 0, again.output[-6000:]
     works(system)
+
+
+def is_steady(system: System, **extra: Any) -> None:
+    """A further run changes and restarts nothing."""
     before = system.processes()
     further = play(system, **extra)
     assert (further.code, further.changed) == (0, 0), further.output[-6000:]
@@ -164,15 +167,15 @@ def certificates(enabled: System) -> dict[str, str]:
     return served(enabled)
 
 
-@pytest.mark.parametrize("task", [RESTARTS], ids=["when_it_is_to_restart"])
-def test_a_host_that_is_cut_off_from_everybody(enabled: System, certificates: dict[str, str], generation: int, task: str) -> None:
+def test_a_host_that_is_cut_off_from_everybody(enabled: System, certificates: dict[str, str], generation: int) -> None:
     with firewall("ec1") as drop:
-        ended = play(enabled, task, lambda: drop('iifname "eth0"'), mtls_generation=generation)
+        ended = play(enabled, RESTARTS, lambda: drop('iifname "eth0"'), mtls_generation=generation)
         works(enabled, "ec2")
     is_old(enabled, certificates, ended)
     assert "Cause: 'ec1', at \"the connection\": it does not answer any more" in last_lines(ended), ended.output[-6000:]
     assert "'ec1' does not answer any more; its files are as this run left them." in last_lines(ended)
     converges(enabled, mtls_generation=generation)
+    is_steady(enabled, mtls_generation=generation)
 
 
 def test_a_host_that_is_cut_off_from_the_platform_only(enabled: System, certificates: dict[str, str], generation: int) -> None:
@@ -183,6 +186,24 @@ def test_a_host_that_is_cut_off_from_the_platform_only(enabled: System, certific
     is_old(enabled, certificates, ended)
     assert re.search(r"- platform1 -> ec1 at \S+, tried from 'platform1': unreachable", last_lines(ended)), ended.output[-6000:]
     converges(enabled, mtls_generation=generation)
+
+
+def test_a_host_that_falls_silent_at_work_holds_nobody_up(enabled: System) -> None:
+    """Nothing is under way then that TCP could miss: only ssh's own questions find out (ServerAliveInterval, as README has it)."""
+    inventories = [each for each in enabled.arguments("site") if each.startswith("--inventory=")]
+    command = [str(BIN / "ansible"), "ec1", *inventories, "--module-name", "ansible.builtin.command", "--args", "sleep 300"]
+    with (
+        firewall("ec1") as drop,
+        subprocess.Popen(
+            command, env={**os.environ, **enabled.environment()}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as process,
+    ):
+        wait_for(lambda: "sleep 300" in called("podman", "exec", container("ec1"), "ps", "-eo", "args"), "the host to be at work")
+        begun = time.monotonic()
+        drop('iifname "eth0"')
+        said, _nothing = process.communicate(timeout=LONG_ENOUGH)
+    assert "UNREACHABLE" in said, said
+    assert time.monotonic() - begun < 60
 
 
 # --- links that are slow ----------------------------------------------------------------------------------------------
