@@ -171,6 +171,10 @@ bench-keystore: install ## Measure the keystore engine beside keytool and the cr
 bench-plan: install ## Measure the plan with its proof for 100, 1,000 and 10,000 members
 	$(BIN)/python benchmarks/plan.py $(BENCH_ARGS)
 
+.PHONY: bench-authority
+bench-authority: install ## Measure how long the authority takes to sign 1,000 requests, and to revoke one certificate of 10,000
+	$(BIN)/python benchmarks/authority.py
+
 .PHONY: docs
 docs: install ## Bring the roles' tables of variables up to date, and write reference pages to build/docs
 	$(BIN)/python tools/role_tables.py

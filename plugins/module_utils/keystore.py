@@ -113,7 +113,7 @@ def check_password(password: str, store_format: str = "pkcs12", option: str = "p
 def check_unmasked(secret: str | None, option: str, *public: str | None) -> None:
     """Refuse a password that is part of a public word: Ansible masks it wherever it occurs in a result, also in paths and names."""
     if secret and any(secret in word for word in public if word):
-        raise InputError(f"'{option}' is a part of the keystore's path, or of a name or alias: choose a password that is no such word.")
+        raise InputError(f"'{option}' is a part of a path, a name or an alias: choose one that is no such word.")
 
 
 def kind(data: bytes) -> str:

@@ -157,6 +157,18 @@ def parse_alternative_names(names: Sequence[str]) -> list[x509.GeneralName]:
     return result
 
 
+def parse_subtrees(names: Sequence[str]) -> list[x509.GeneralName]:
+    """What name constraints permit: ``DNS:domain``, ``IP:network`` or ``email:domain`` (RFC 5280 section 4.2.1.10)."""
+    result: list[x509.GeneralName] = []
+    for name in names:
+        kind, _separator, value = name.partition(":")
+        try:
+            result.append(x509.IPAddress(ipaddress.ip_network(value)) if kind.upper() == "IP" else parse_alternative_names([name])[0])
+        except ValueError as error:
+            raise InputError(f"'permitted_names' has {name!r}: {error}. A network is written like IP:192.0.2.0/24.") from error
+    return result
+
+
 def format_alternative_name(name: x509.GeneralName) -> str:
     """One subject alternative name as parse_alternative_names reads it."""
     if isinstance(name, x509.DNSName):
@@ -193,7 +205,7 @@ def generate_key(key_type: str, *, key_size: int = KEY_SIZE, curve: str = CURVE)
     return ed25519.Ed25519PrivateKey.generate()
 
 
-def _digest(key: SigningKey) -> hashes.SHA256 | hashes.SHA384 | None:
+def signature_digest(key: SigningKey) -> hashes.SHA256 | hashes.SHA384 | None:
     """What a certificate or request is signed with: SHA-384 for the larger curves, none beside Ed25519's own."""
     if isinstance(key, ed25519.Ed25519PrivateKey):
         return None
@@ -202,21 +214,27 @@ def _digest(key: SigningKey) -> hashes.SHA256 | hashes.SHA384 | None:
     return hashes.SHA256()
 
 
+def key_usage(*usages: str) -> x509.KeyUsage:
+    """A key usage (RFC 5280 section 4.2.1.3) of the ones that are named."""
+    every = (
+        "digital_signature",
+        "content_commitment",
+        "key_encipherment",
+        "data_encipherment",
+        "key_agreement",
+        "key_cert_sign",
+        "crl_sign",
+        "encipher_only",
+        "decipher_only",
+    )
+    return x509.KeyUsage(**{usage: usage in usages for usage in every})
+
+
 def self_signed(
     key: SigningKey, subject: x509.Name, names: Sequence[x509.GeneralName], *, now: datetime.datetime, valid_for: datetime.timedelta
 ) -> bytes:
     """A certificate (DER) for *key* that is signed by itself, for both sides of a TLS connection."""
-    usage = x509.KeyUsage(
-        digital_signature=True,
-        key_encipherment=isinstance(key, rsa.RSAPrivateKey),
-        content_commitment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=False,
-        crl_sign=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
+    encipherment = ["key_encipherment"] if isinstance(key, rsa.RSAPrivateKey) else []
     builder = (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -226,13 +244,13 @@ def self_signed(
         .not_valid_before(now - BACKDATE)
         .not_valid_after(now + valid_for)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(usage, critical=True)
+        .add_extension(key_usage("digital_signature", *encipherment), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     )
     if names:
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
-    return builder.sign(key, _digest(key)).public_bytes(serialization.Encoding.DER)
+    return to_der(builder.sign(key, signature_digest(key)))
 
 
 def signing_request(key: SigningKey, subject: x509.Name, names: Sequence[x509.GeneralName]) -> str:
@@ -240,7 +258,7 @@ def signing_request(key: SigningKey, subject: x509.Name, names: Sequence[x509.Ge
     builder = x509.CertificateSigningRequestBuilder().subject_name(subject)
     if names:
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
-    return builder.sign(key, _digest(key)).public_bytes(serialization.Encoding.PEM).decode("ascii")
+    return builder.sign(key, signature_digest(key)).public_bytes(serialization.Encoding.PEM).decode("ascii")
 
 
 def to_pkcs8(key: SigningKey) -> bytes:
@@ -283,9 +301,19 @@ def readable_certificates(text: str, what: str) -> list[bytes]:
 
 def der_to_pem(certificate: bytes) -> str:
     """The PEM text of a certificate (DER)."""
-    body = base64.b64encode(certificate).decode("ascii")
+    return to_pem(certificate, "CERTIFICATE")
+
+
+def to_pem(data: bytes, label: str) -> str:
+    """The PEM text (RFC 7468) of *data*, DER, under *label*."""
+    body = base64.b64encode(data).decode("ascii")
     lines = "\n".join(body[start : start + 64] for start in range(0, len(body), 64))
-    return f"-----BEGIN CERTIFICATE-----\n{lines}\n-----END CERTIFICATE-----\n"
+    return f"-----BEGIN {label}-----\n{lines}\n-----END {label}-----\n"
+
+
+def to_der(certificate: x509.Certificate) -> bytes:
+    """A certificate's bytes."""
+    return certificate.public_bytes(serialization.Encoding.DER)
 
 
 def sha256(certificate: bytes) -> str:
@@ -305,6 +333,19 @@ def not_after(certificate: x509.Certificate) -> datetime.datetime:
     if hasattr(certificate, "not_valid_after_utc"):
         return certificate.not_valid_after_utc
     return certificate.not_valid_after.replace(tzinfo=datetime.timezone.utc)
+
+
+def next_update(crl: x509.CertificateRevocationList) -> datetime.datetime:
+    """When a revocation list ends, in UTC. Raises ValueError for one that does not say so."""
+    end = crl.next_update_utc if hasattr(crl, "next_update_utc") else crl.next_update
+    if end is None:
+        raise ValueError("it does not say when it ends")
+    return end.replace(tzinfo=datetime.timezone.utc)
+
+
+def now() -> datetime.datetime:
+    """This moment, in UTC."""
+    return datetime.datetime.now(datetime.timezone.utc)
 
 
 def timestamp(moment: datetime.datetime) -> str:
@@ -371,6 +412,11 @@ def describe_key(key: Any) -> dict[str, Any]:
     if isinstance(key, ed25519.Ed25519PublicKey):
         return {"key_type": "Ed25519", "key_size": 256, "curve": None}
     return {"key_type": type(key).__name__, "key_size": getattr(key, "key_size", None), "curve": None}
+
+
+def key_sha256(public_key: Any) -> str:
+    """What names a public key: the digest of its SubjectPublicKeyInfo, lower-case hex."""
+    return hashlib.sha256(_public_bytes(public_key)).hexdigest()
 
 
 def public_key_of(certificate: bytes) -> bytes:

@@ -124,7 +124,7 @@ def test_the_old_password_may_remove_the_store(call: Call, path: Path) -> None:
         ),
         pytest.param(
             {"password": "Platform"},
-            "'password' is a part of the keystore's path, or of a name or alias: choose a password that is no such word.",
+            "'password' is a part of a path, a name or an alias: choose one that is no such word.",
             id="a-word-that-is-shown",
         ),
     ],

@@ -1,0 +1,173 @@
+# Copyright: (c) 2026, mutual.tls contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The directory of an authority: for each CA and generation a key (encrypted), a certificate and a revocation list; and the ledger.
+
+A CA exists when its certificate does, which is written last: a key without one was made by a process that died, and signed nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.mutual.tls.plugins.module_utils import der, files, pbe, x509
+from ansible_collections.mutual.tls.plugins.module_utils.authority.certificates import Crl, Issuer, read_crl
+from ansible_collections.mutual.tls.plugins.module_utils.authority.ledger import Ledger
+from ansible_collections.mutual.tls.plugins.module_utils.crypto import UnsupportedAlgorithm, serialization
+from ansible_collections.mutual.tls.plugins.module_utils.derivation import Secret
+from ansible_collections.mutual.tls.plugins.module_utils.entries import Algorithm, SigningKey
+from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError, PasswordError, StoreError, TrustError
+
+#: What a CA's key is encrypted with (PBES2). The passphrase comes from a vault, and may be a person's all the same.
+ENCRYPTION = Algorithm(pbe.AES_256, 200_000)
+SHORTEST_PASSPHRASE = 12
+
+_CERTIFICATE = re.compile(r"([a-z][a-z0-9_]{0,31})-([1-9][0-9]{0,8})\.crt\.pem")
+
+
+@dataclass(frozen=True)
+class Authority:
+    """One CA of one generation, without its key."""
+
+    name: str
+    generation: int
+    #: Its certificate, DER.
+    certificate: bytes
+    crl: Crl | None
+
+
+class Directory:
+    """The directory at *path*, as it is."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.ledger = Ledger(os.path.join(path, "ledger.jsonl"))
+        self.authorities = {(each.name, each.generation): each for each in self._found()}
+
+    def newest(self, name: str) -> Authority | None:
+        """The CA *name* of the latest generation."""
+        generations = [generation for found, generation in self.authorities if found == name]
+        return self.authorities[name, max(generations)] if generations else None
+
+    @staticmethod
+    def make(path: str) -> None:
+        """Make the directory, for its owner only, if it is absent; its parent must be there. Raises InputError."""
+        try:
+            os.mkdir(path, 0o700)
+        except FileExistsError:
+            pass
+        except FileNotFoundError as error:
+            parent = os.path.dirname(path)
+            raise InputError(f"The directory {parent} of the authority does not exist; make it first, owned by who runs this.") from error
+        mode = os.stat(path).st_mode & 0o777
+        if mode & 0o077:
+            raise InputError(
+                f"The authority's directory {path} has the mode {mode:04o}, and is for its owner only. If nobody else has had its files, "
+                "set it to 0700; else make a new authority in another directory."
+            )
+
+    def write_key(self, name: str, generation: int, key: SigningKey, passphrase: str) -> None:
+        """Keep the key of a CA that is being made."""
+        files.write_atomically(self._file(name, generation, "key"), encrypted(key, passphrase).encode("ascii"), mode=0o600)
+
+    def write_certificate(self, authority: Authority) -> None:
+        """Keep the certificate: from now on the CA exists."""
+        path = self._file(authority.name, authority.generation, "crt")
+        files.write_atomically(path, x509.der_to_pem(authority.certificate).encode("ascii"), mode=0o644)
+        self.authorities[authority.name, authority.generation] = authority
+
+    def write_crl(self, authority: Authority, crl: bytes) -> Authority:
+        """Keep a revocation list (DER) of the CA."""
+        pem = x509.to_pem(crl, "X509 CRL").encode("ascii")
+        files.write_atomically(self._file(authority.name, authority.generation, "crl"), pem, mode=0o644)
+        written = Authority(authority.name, authority.generation, authority.certificate, read_crl(pem))
+        self.authorities[authority.name, authority.generation] = written
+        return written
+
+    def issuer(self, authority: Authority, passphrase: str) -> Issuer:
+        """The CA with its key. Raises PasswordError for another passphrase than its own."""
+        path = self._file(authority.name, authority.generation, "key")
+        content = files.read_if_present(path)
+        if content is None:
+            raise StoreError(
+                f"The key {path} is gone, though its certificate is there: put it back from a backup, or raise the generation.", path=path
+            )
+        try:
+            key: Any = serialization.load_pem_private_key(content, passphrase.encode("utf-8"), None)
+        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+            raise PasswordError(
+                f"The key {path} is not opened by the passphrase, or is damaged ({error}). Nothing was signed.", path=path
+            ) from error
+        if not x509.certifies(authority.certificate, key):
+            raise StoreError(f"The key {path} is not the one of the certificate beside it: put both back from one backup.", path=path)
+        return Issuer(key, x509.load_certificate(authority.certificate))
+
+    def _found(self) -> Iterator[Authority]:
+        try:
+            names = sorted(os.listdir(self.path))
+        except FileNotFoundError:
+            return
+        for file_name in names:
+            match = _CERTIFICATE.fullmatch(file_name)
+            if match is not None:
+                yield self._read(match.group(1), int(match.group(2)))
+
+    def _read(self, name: str, generation: int) -> Authority:
+        path = self._file(name, generation, "crt")
+        crl_path = self._file(name, generation, "crl")
+        crl = files.read_if_present(crl_path)
+        try:
+            certificate = x509.pem_to_der((files.read_if_present(path) or b"").decode("ascii", "replace"), path)[0]
+            x509.describe(certificate)
+            return Authority(name, generation, certificate, read_crl(crl) if crl is not None else None)
+        except (InputError, TrustError) as error:
+            raise StoreError(
+                f"The authority in {self.path} cannot be read: {error}. Put its files back from a backup.", path=path
+            ) from error
+
+    def _file(self, name: str, generation: int, kind: str) -> str:
+        return os.path.join(self.path, f"{name}-{generation}.{kind}.pem")
+
+
+def encrypted(key: SigningKey, passphrase: str) -> str:
+    """EncryptedPrivateKeyInfo (RFC 5958 section 3), PEM."""
+    algorithm, ciphertext = pbe.encrypt(x509.to_pkcs8(key), Secret(passphrase), ENCRYPTION)
+    return x509.to_pem(der.sequence(algorithm, der.octet_string(ciphertext)), "ENCRYPTED PRIVATE KEY")
+
+
+def check_passphrase(passphrase: str) -> None:
+    """Refuse what anybody could guess who gets a copy of the directory."""
+    if len(passphrase) < SHORTEST_PASSPHRASE:
+        raise InputError(
+            f"The passphrase of the authority's keys has fewer than {SHORTEST_PASSPHRASE} characters; have a vault make a longer one."
+        )
+
+
+def directory_facts(directory: Directory) -> dict[str, Any]:
+    """What a plan needs to know of an authority, and nothing secret: its CAs of each generation, and whom it revoked."""
+    now = x509.timestamp(x509.now())
+    return {
+        "authorities": [_authority_facts(authority) for _place, authority in sorted(directory.authorities.items())],
+        "revoked": [
+            {name: getattr(line, name) for name in ("name", "authority", "generation", "sha256", "serial", "time", "reason", "not_after")}
+            for line in directory.ledger.certificates.values()
+            if line.state == "revoked" and line.not_after > now
+        ],
+    }
+
+
+def _authority_facts(authority: Authority) -> dict[str, Any]:
+    described = x509.describe(authority.certificate)
+    crl = authority.crl
+    return {
+        "name": authority.name,
+        "generation": authority.generation,
+        **{name: described[name] for name in ("sha256", "subject", "not_after", "pem")},
+        "crl": None
+        if crl is None
+        else {"number": crl.number, "next_update": x509.timestamp(crl.next_update), "length": len(crl.serials), "pem": crl.pem},
+    }

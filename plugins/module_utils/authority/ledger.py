@@ -1,0 +1,124 @@
+# Copyright: (c) 2026, mutual.tls contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an authority issued and revoked: JSON lines that are only ever appended to.
+
+A line says what became of one certificate; a later line of the same certificate counts more. What was answered is in the file and
+on disk before. A last line without its end was written by a process that died, and answered nobody.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from ansible_collections.mutual.tls.plugins.module_utils.errors import StoreError
+from ansible_collections.mutual.tls.plugins.module_utils.files import read_if_present
+
+
+@dataclass(frozen=True)
+class Line:
+    """One certificate at one moment; times are ISO 8601 in UTC."""
+
+    time: str
+    #: ``issued``, ``superseded`` or ``revoked``.
+    state: str
+    #: Whose it is; an authority's own name for its certificate.
+    name: str
+    authority: str
+    #: The generation of the authority that signed it.
+    generation: int
+    #: Lower-case hex.
+    serial: str
+    sha256: str
+    subject: str
+    not_before: str
+    not_after: str
+    #: SHA-256 of the SubjectPublicKeyInfo, hex: who holds which key.
+    key_sha256: str
+    #: Why it was revoked.
+    reason: str | None = None
+
+    @property
+    def certificate(self) -> tuple[str, int, str]:
+        """What names a certificate: serial numbers are an authority's own."""
+        return self.authority, self.generation, self.serial
+
+    def become(self, state: str, time: str, reason: str | None = None) -> Line:
+        """The certificate in another state."""
+        return replace(self, state=state, time=time, reason=reason)
+
+
+_FIELDS = {field.name: field for field in fields(Line)}
+
+
+class Ledger:
+    """The lines of a file, and the certificates that they are about."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        #: The last line of each certificate, in the order in which they were issued.
+        self.certificates: dict[tuple[str, int, str], Line] = {}
+        self._by_name: dict[str, dict[tuple[str, int, str], Line]] = {}
+        self._end = 0
+        self._read()
+
+    def of(self, name: str) -> list[Line]:
+        """The certificates of *name*, the oldest first."""
+        return list(self._by_name.get(name, {}).values())
+
+    def append(self, lines: Sequence[Line]) -> None:
+        """Add lines; they are on disk afterwards. Raises OSError, after which the file holds what it held before."""
+        if not lines:
+            return
+        text = "".join(json.dumps(asdict(line), separators=(",", ":")) + "\n" for line in lines).encode("utf-8")
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            os.ftruncate(descriptor, self._end)  # what a process left that died while it wrote
+            _write_whole(descriptor, text, self._end)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        self._end += len(text)
+        self._take(lines)
+
+    def _read(self) -> None:
+        content = read_if_present(self.path)
+        if content is None:
+            return
+        whole, _newline, torn = content.rpartition(b"\n")
+        self._end = len(content) - len(torn)
+        if whole:
+            self._take(self._line(number, text) for number, text in enumerate(whole.split(b"\n"), start=1))
+
+    def _take(self, lines: Iterable[Line]) -> None:
+        for line in lines:
+            self.certificates[line.certificate] = line
+            self._by_name.setdefault(line.name, {})[line.certificate] = line
+
+    def _line(self, number: int, text: bytes) -> Line:
+        try:
+            found: Mapping[str, Any] = json.loads(text)
+            return Line(**{name: found[name] for name in _FIELDS if name != "reason"}, reason=found.get("reason"))
+        except (ValueError, KeyError, TypeError) as error:
+            raise StoreError(
+                f"Line {number} of {self.path} cannot be read ({error}). It says what the authority issued and revoked, so nothing is "
+                "done without it: put back the file from a backup.",
+                path=self.path,
+            ) from error
+
+
+def _write_whole(descriptor: int, text: bytes, position: int) -> None:
+    """Write at *position*; when the disk is full, what was there stays and nothing else."""
+    try:
+        written = 0
+        while written < len(text):
+            written += os.pwrite(descriptor, text[written:], position + written)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.ftruncate(descriptor, position)
+        raise
