@@ -28,7 +28,7 @@ ROOT = HERE.parents[1]
 BIN = Path(sys.executable).parent
 LOGS = FOLDER / "logs"
 #: A job that takes longer than this many seconds is ended.
-LIMIT = 900
+LIMIT = 1800
 
 
 @dataclass
@@ -136,6 +136,7 @@ def main() -> None:
     for worker in workers:
         worker.start()
     try:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # jobs are in sessions of their own: nobody else would end them
         for worker in workers:
             worker.join()
     except KeyboardInterrupt:
