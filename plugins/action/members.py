@@ -59,6 +59,7 @@ class ActionModule(ActionBase):
             "changed": False,
             "run": f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{secrets.token_hex(4)}",
             "system": {"inventory": inventory, "adapter": arguments["adapter"], **wishes},
+            "revocations": [{"name": name} for name in arguments["revoked"]],
             "members": {member.name: _public(system, member) for member in system.members.values()},
             "platforms": [member.name for member in system.members.values() if member.kind == "platform" and not member.revoked],
         }

@@ -5,27 +5,34 @@
 
 from __future__ import annotations
 
-import datetime
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.mutual.tls.plugins.module_utils import x509
 from ansible_collections.mutual.tls.plugins.module_utils.errors import MtlsError
 from ansible_collections.mutual.tls.plugins.module_utils.files import write_atomically
+from ansible_collections.mutual.tls.plugins.module_utils.plan.authority import signer_of
 from ansible_collections.mutual.tls.plugins.module_utils.plan.build import Plan, build
 from ansible_collections.mutual.tls.plugins.module_utils.plan.matrix import Matrix, matrix
+from ansible_collections.mutual.tls.plugins.module_utils.plan.store import IdentityWish
 from ansible_collections.mutual.tls.plugins.module_utils.plan.system import System
 from ansible_collections.mutual.tls.plugins.module_utils.plan.text import plan_text, printable
-from ansible_collections.mutual.tls.plugins.plugin_utils.collected import gather, system_from
+from ansible_collections.mutual.tls.plugins.plugin_utils.collected import authority_from, gather, system_from
 
 ARGUMENT_SPEC: dict[str, Any] = {
     "system": {"type": "dict", "required": True},
     "collected": {"type": "str", "required": True},
     "stores": {"type": "list", "elements": "str", "default": []},
     "settings": {"type": "list", "elements": "str", "default": []},
+    "authority": {"type": "str"},
+    "signed": {"type": "str"},
+    "requests": {"type": "str"},
+    "wishes": {"type": "str"},
     "unreachable": {"type": "str", "choices": ["stop", "skip"], "default": "stop"},
     "show": {"type": "bool", "default": False},
     "digest": {"type": "str"},
@@ -44,16 +51,20 @@ class ActionModule(ActionBase):
         super().run(tmp, task_vars)
         _validation, arguments = self.validate_argument_spec(argument_spec=ARGUMENT_SPEC)
         system = system_from(arguments["system"])
+        hostvars = (task_vars or {})["hostvars"]
+        authority = authority_from(hostvars, list(system.members), arguments["authority"] or "", arguments["signed"] or "")
         facts = gather(
             system,
-            (task_vars or {})["hostvars"],
+            hostvars,
             arguments["collected"],
             stores=arguments["stores"],
             settings=arguments["settings"],
+            authority=authority,
             check_mode=self._task.check_mode,
         )
         try:
-            plan = build(system, facts, datetime.datetime.now(datetime.timezone.utc), unreachable=arguments["unreachable"])
+            plan = build(system, facts, x509.now(), unreachable=arguments["unreachable"], authority=authority)
+            requests = _requests(system, plan, hostvars, arguments["requests"], arguments["wishes"]) if arguments["requests"] else []
         except MtlsError as error:
             raise AnsibleActionFail(str(error)) from error
         handshakes = matrix(system, facts)
@@ -62,7 +73,7 @@ class ActionModule(ActionBase):
             plan.faults.extend(handshakes.faults)
         public = plan.to_dict()
         digest = arguments["digest"] or hashlib.sha256(json.dumps(public, sort_keys=True).encode()).hexdigest()
-        result = {"changed": False, "plan": {**public, "digest": digest, **_for_tasks(system, plan, handshakes)}}
+        result = {"changed": False, "plan": {**public, "digest": digest, "requests": requests, **_for_tasks(system, plan, handshakes)}}
         text = plan_text(system, plan)
         if arguments["path"]:
             write_atomically(arguments["path"], (json.dumps({**public, "digest": digest}, indent=2) + "\n").encode("utf-8"), mode=0o644)
@@ -72,6 +83,31 @@ class ActionModule(ActionBase):
         if arguments["show"]:
             self._display.display(f"\n{text}\n")
         return result
+
+
+def _requests(system: System, plan: Plan, hostvars: Mapping[str, Any], results: str, wishes: str) -> list[dict[str, Any]]:
+    """What the authority is asked to sign, as its module takes it.
+
+    The signing request comes from the member's host, in the result of that name. All else comes from *wishes*, which the controller set.
+    """
+    asked = []
+    for name in plan.identities:
+        csr = ((hostvars[name].get(results) or {}).get("identity") or {}).get("csr")
+        if csr:
+            member = system.members[name]
+            wish = IdentityWish.from_options(dict(hostvars[name][wishes]))
+            asked.append(
+                {
+                    "name": name,
+                    "authority": signer_of(member),
+                    "csr_content": csr,
+                    "subject": wish.distinguished_name,
+                    "subject_alt_name": list(wish.subject_alt_name or ()),
+                    "usages": ["client"] if member.kind == "client" else ["server", "client"],
+                    "valid_for": hostvars[name][wishes]["valid_for"],
+                }
+            )
+    return asked
 
 
 def _for_tasks(system: System, plan: Plan, handshakes: Matrix) -> dict[str, Any]:

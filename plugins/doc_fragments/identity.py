@@ -73,6 +73,15 @@ options:
         type: str
         choices: [never, fail, partial_idempotence, full_idempotence, always]
         default: partial_idempotence
+      signer:
+        description:
+          - Who signs the certificate. With V(key) it is the identity's own key, and a certificate that somebody else signed is replaced.
+            With V(any) such a one is kept, and it is an error when it is due and no other is handed in.
+          - With V(authority) a new key gets a certificate of its own until a chain is handed in, and one that is due stays as it is. What
+            O(identity.csr) returns is what an authority signs.
+        type: str
+        choices: [any, key, authority]
+        default: any
       csr:
         description: Return a certificate signing request for the key, as C(identity.csr).
         type: bool

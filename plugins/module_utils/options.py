@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.mutual.tls.plugins.module_utils.plan.store import REGENERATE
+from ansible_collections.mutual.tls.plugins.module_utils.plan.store import REGENERATE, SIGNERS
 from ansible_collections.mutual.tls.plugins.module_utils.x509 import CURVES, KEY_TYPES
 
 
@@ -27,6 +27,7 @@ def identity_option() -> dict[str, Any]:
             "generation": {"type": "int", "default": 1},
             "certificate_content": {"type": "str"},
             "regenerate": {"type": "str", "choices": list(REGENERATE), "default": "partial_idempotence"},
+            "signer": {"type": "str", "choices": list(SIGNERS), "default": "any"},
             "csr": {"type": "bool", "default": False},
         },
     }

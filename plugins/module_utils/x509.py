@@ -431,6 +431,26 @@ def _public_key(certificate: x509.Certificate) -> Any:
         raise TrustError(f"the key of a certificate cannot be read: {error}") from error
 
 
+def is_signed_by(certificate: bytes, issuer: bytes) -> bool:
+    """Whether the key of *issuer* signed *certificate* (both DER), and under its name."""
+    parsed, above = load_certificate(certificate), load_certificate(issuer)
+    if parsed.issuer != above.subject:
+        return False
+    public, digest = _public_key(above), _signature_digest(parsed)
+    try:
+        if isinstance(public, rsa.RSAPublicKey):
+            public.verify(parsed.signature, parsed.tbs_certificate_bytes, signature_padding.PKCS1v15(), getattr(hashes, digest or "")())
+        elif isinstance(public, ec.EllipticCurvePublicKey):
+            public.verify(parsed.signature, parsed.tbs_certificate_bytes, ec.ECDSA(getattr(hashes, digest or "")()))
+        elif isinstance(public, ed25519.Ed25519PublicKey):
+            public.verify(parsed.signature, parsed.tbs_certificate_bytes)
+        else:
+            return False
+    except (InvalidSignature, *_UNREADABLE):
+        return False
+    return True
+
+
 def certifies(certificate: bytes, key: SigningKey) -> bool:
     """Whether *certificate* (DER) is for *key*."""
     return public_key_of(certificate) == _public_bytes(key.public_key())

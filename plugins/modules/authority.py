@@ -309,7 +309,7 @@ def report(module: AnsibleModule, directory: Directory, outcome: Outcome) -> dic
         "changed": bool(changes),
         "changes": changes,
         "issued": issued,
-        **directory_facts(directory),
+        **directory_facts(directory, outcome.revoked),
         "diff": {"before_header": directory.path, "after_header": directory.path, "before": "", "after": after},
     }
 

@@ -49,6 +49,23 @@ options:
     type: list
     elements: str
     default: []
+  authority:
+    description:
+      - The name of the variable in which the result of M(mutual.tls.authority) in check mode was registered, which says what the authority
+        is and what it would change. With another trust model than V(authority) it may be that of M(mutual.tls.authority_info), and what is
+        known from it is taken back.
+    type: str
+  signed:
+    description: The name of the variable in which the result of M(mutual.tls.authority) was registered once it signed.
+    type: str
+  requests:
+    description: The name of variables in which hosts registered results of M(mutual.tls.keystore) with C(csr). RV(plan.requests) has those.
+    type: str
+  wishes:
+    description:
+      - The name of variables that hold, for each host, the option C(identity) of M(mutual.tls.keystore). They decide what is asked for in
+        RV(plan.requests), so they must be set on the controller. Needed with O(requests).
+    type: str
   unreachable:
     description: What a member that did not answer means. V(stop) fails, V(skip) plans for the others and says so.
     type: str
@@ -99,13 +116,33 @@ plan:
         - The file at O(path) may also say V(unprovable), with which the task fails.
       type: str
     changes:
-      description: Every change, with C(member), C(what) (V(keystore), V(setting) or V(restart)), C(subject), C(action) and C(reason).
+      description:
+        - Every change, with C(member), C(what) (V(keystore), V(setting), V(restart) or V(authority)), C(subject), C(action) and
+          C(reason).
       type: list
       elements: dict
     identities:
       description: Members whose identity changes.
       type: list
       elements: str
+    regenerate:
+      description: Those among them whose key must not be used again.
+      type: list
+      elements: str
+    self_sign:
+      description: Those among them whose certificate an authority signed, and whose own key is to sign it.
+      type: list
+      elements: str
+    install:
+      description: The chains that the authority signed and that are to be installed, PEM, by member.
+      type: dict
+    generations:
+      description: The generations of CAs that are replaced, where somebody is revoked and nothing else would help.
+      type: dict
+    requests:
+      description: What M(mutual.tls.authority) is asked to sign, as it takes it.
+      type: list
+      elements: dict
     copies:
       description: The members that get a copy of a keystore, each with the member whose keystore it is.
       type: dict

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from ansible.errors import AnsibleActionFail
 
 from ansible_collections.mutual.tls.plugins.module_utils import crypto, x509
 from ansible_collections.mutual.tls.plugins.module_utils.errors import MtlsError
+from ansible_collections.mutual.tls.plugins.module_utils.plan.authority import AuthorityFacts, read_authority
 from ansible_collections.mutual.tls.plugins.module_utils.plan.build import setting_values
 from ansible_collections.mutual.tls.plugins.module_utils.plan.measured import Facts, read_facts
 from ansible_collections.mutual.tls.plugins.module_utils.plan.system import Adapter, System, read_system
@@ -34,12 +36,13 @@ def gather(
     *,
     stores: Sequence[str] = (),
     settings: Sequence[str] = (),
+    authority: AuthorityFacts | None = None,
     check_mode: bool = False,
 ) -> dict[str, Facts]:
     """The facts of every member: the result of member_info under the name *collected*, overlaid with later results.
 
     *stores* are names of results of the module keystore, *settings* of the modules that write settings. A member without results
-    was outside of ``--limit``, or did not answer.
+    was outside of ``--limit``, or did not answer. What *authority* signed is in a member's store as if it were installed.
     """
     facts = {}
     for name in system.members:
@@ -55,7 +58,24 @@ def gather(
             data = _with_stores(result, [variables.get(store) or {} for store in stores])
             changed = [change["name"] for setting in settings for change in _changes(variables.get(setting))]
             facts[name] = _read(data if check_mode or not changed else _with_settings(system, name, data, changed))
+        if authority is not None and name in authority.issued:
+            facts[name] = _with_chain(facts[name], system.members[name].alias, authority.issued[name])
     return facts
+
+
+def authority_from(hostvars: Mapping[str, Any], names: Sequence[str], collected: str, signed: str) -> AuthorityFacts | None:
+    """What the module authority returned under these names; one member's tasks asked it for all."""
+    found: dict[str, Any] = {}
+    for result in (collected, signed):
+        found[result] = next((hostvars[name].get(result) for name in names if hostvars[name].get(result)), None)
+    try:
+        return read_authority(found[collected], found[signed])
+    except (MtlsError, AttributeError, KeyError, TypeError, ValueError) as error:
+        return AuthorityFacts(failure=f"its answer cannot be read: {error}")
+
+
+def _with_chain(facts: Facts, alias: str, chain: tuple[bytes, ...]) -> Facts:
+    return facts if facts.store is None else dataclasses.replace(facts, store=facts.store.with_chain(alias, chain))
 
 
 def _read(data: Mapping[str, Any]) -> Facts:

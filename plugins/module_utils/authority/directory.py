@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.mutual.tls.plugins.module_utils import der, files, pbe, x509
 from ansible_collections.mutual.tls.plugins.module_utils.authority.certificates import Crl, Issuer, read_crl
-from ansible_collections.mutual.tls.plugins.module_utils.authority.ledger import Ledger
+from ansible_collections.mutual.tls.plugins.module_utils.authority.ledger import Ledger, Line
 from ansible_collections.mutual.tls.plugins.module_utils.crypto import UnsupportedAlgorithm, serialization
 from ansible_collections.mutual.tls.plugins.module_utils.derivation import Secret
 from ansible_collections.mutual.tls.plugins.module_utils.entries import Algorithm, SigningKey
@@ -147,14 +147,15 @@ def check_passphrase(passphrase: str) -> None:
         )
 
 
-def directory_facts(directory: Directory) -> dict[str, Any]:
-    """What a plan needs to know of an authority, and nothing secret: its CAs of each generation, and whom it revoked."""
+def directory_facts(directory: Directory, revoking: Sequence[Line] = ()) -> dict[str, Any]:
+    """What a plan needs to know of an authority, and nothing secret: its CAs of each generation, and whom it revoked or is *revoking*."""
     now = x509.timestamp(x509.now())
+    lines = {**directory.ledger.certificates, **{line.certificate: line for line in revoking}}
     return {
         "authorities": [_authority_facts(authority) for _place, authority in sorted(directory.authorities.items())],
         "revoked": [
             {name: getattr(line, name) for name in ("name", "authority", "generation", "sha256", "serial", "time", "reason", "not_after")}
-            for line in directory.ledger.certificates.values()
+            for line in lines.values()
             if line.state == "revoked" and line.not_after > now
         ],
     }

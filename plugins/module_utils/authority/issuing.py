@@ -58,6 +58,8 @@ class Outcome:
     changes: list[Change] = field(default_factory=list)
     #: Name -> the chain (DER, leaf first) that was signed for it.
     issued: dict[str, tuple[bytes, ...]] = field(default_factory=dict)
+    #: The certificates that are revoked, or in check mode would be.
+    revoked: list[Line] = field(default_factory=list)
     #: What a person should know, and that stops nothing.
     notes: list[str] = field(default_factory=list)
 
@@ -210,6 +212,7 @@ class _Run:
                 lines.extend(line.become("revoked", x509.timestamp(self.now), revocation.reason) for line in left)
         if not self.check:
             self.directory.ledger.append(lines)
+        self.outcome.revoked = lines
 
     def refresh_lists(self, wish: AuthorityWish) -> None:
         """Have a revocation list of each generation of the CA that names what is revoked, and does not end soon."""
@@ -227,7 +230,7 @@ class _Run:
 
     def _revoked(self, name: str, generation: int) -> Iterator[Revoked]:
         """What is revoked and would not have expired by itself."""
-        for line in self.directory.ledger.certificates.values():
+        for line in {**self.directory.ledger.certificates, **{each.certificate: each for each in self.outcome.revoked}}.values():
             if line.state == "revoked" and (line.authority, line.generation) == (name, generation) and _moment(line.not_after) > self.now:
                 yield Revoked(int(line.serial, 16), _moment(line.time), line.reason or "unspecified")
 

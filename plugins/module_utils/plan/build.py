@@ -10,6 +10,7 @@ read, check mode and the exit code all come from this one object.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,6 +19,15 @@ from typing import Any
 from ansible_collections.mutual.tls.plugins.module_utils import settings, x509
 from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError
 from ansible_collections.mutual.tls.plugins.module_utils.plan.activation import Restart, activation, old_and_new_fit
+from ansible_collections.mutual.tls.plugins.module_utils.plan.authority import (
+    NO_AUTHORITY,
+    AuthorityFacts,
+    generations,
+    is_replaced,
+    is_signed,
+    reasons_to_sign,
+    signer_of,
+)
 from ansible_collections.mutual.tls.plugins.module_utils.plan.measured import Facts, SettingsFacts, StoreFacts
 from ansible_collections.mutual.tls.plugins.module_utils.plan.proof import Verdict, clock_words, prove
 from ansible_collections.mutual.tls.plugins.module_utils.plan.store import (
@@ -41,9 +51,9 @@ class Change:
     """One change on one member."""
 
     member: str
-    #: ``keystore``, ``setting`` or ``restart``.
+    #: ``keystore``, ``setting``, ``restart`` or ``authority``.
     what: str
-    #: The entry, the setting or the process.
+    #: The entry, the setting, the process, or what the authority changes.
     subject: str
     action: str
     reason: str
@@ -56,6 +66,14 @@ class Plan:
     changes: list[Change] = field(default_factory=list)
     #: Members whose identity changes.
     identities: list[str] = field(default_factory=list)
+    #: Those among them whose key must not be used again.
+    regenerate: list[str] = field(default_factory=list)
+    #: Those among them whose certificate an authority signed, and whose own key is to sign it now.
+    self_sign: list[str] = field(default_factory=list)
+    #: Member -> the chain (PEM, leaf first) that was signed for it and is to be installed.
+    install: dict[str, str] = field(default_factory=dict)
+    #: CA -> the generation that it is replaced by in this run, whatever the inventory wishes.
+    generations: dict[str, int] = field(default_factory=dict)
     #: Members whose store is still under the previous password.
     reprotect: list[str] = field(default_factory=list)
     #: Member -> the member whose keystore it is to hold a copy of.
@@ -88,6 +106,10 @@ class Plan:
             "state": self.state,
             "changes": [dict(vars(change)) for change in self.changes],
             "identities": self.identities,
+            "regenerate": self.regenerate,
+            "self_sign": self.self_sign,
+            "install": self.install,
+            "generations": self.generations,
             "reprotect": self.reprotect,
             "copies": self.copies,
             "trust": {member: [_trust_option(wish) for wish in wishes] for member, wishes in self.trust.items()},
@@ -108,9 +130,24 @@ def _trust_option(wish: TrustWish) -> dict[str, Any]:
     return {"alias": wish.alias, "cert_content": x509.der_to_pem(wish.certificate)}
 
 
-def build(system: System, facts: Mapping[str, Facts], now: datetime.datetime, *, unreachable: str = "stop") -> Plan:
-    """The plan for *system* as *facts* (one for each member) measured it; *unreachable* is ``stop`` or ``skip``."""
+def build(
+    system: System,
+    facts: Mapping[str, Facts],
+    now: datetime.datetime,
+    *,
+    unreachable: str = "stop",
+    authority: AuthorityFacts | None = None,
+) -> Plan:
+    """The plan for *system* as *facts* (one for each member) measured it; *unreachable* is ``stop`` or ``skip``.
+
+    *authority* is what the trust model of that name needs, and what another one takes back.
+    """
     plan = Plan()
+    if system.trust_model == "authority" and (authority is None or authority.failure is not None):
+        why = authority.failure if authority is not None else "nobody asked for it"
+        plan.faults.append(f"the authority could not be measured: {why}")
+    authority = authority if authority is not None else NO_AUTHORITY
+    plan.notes.extend(warning.rstrip(".") for warning in authority.warnings)
     for name, measured in facts.items():
         if measured.failure is not None:
             text = f"'{name}' was not reached: {measured.failure}"
@@ -118,15 +155,16 @@ def build(system: System, facts: Mapping[str, Facts], now: datetime.datetime, *,
         if measured.fault is not None:
             # A revoked host must not be able to stop its own revocation.
             (plan.notes if system.members[name].revoked else plan.faults).append(f"'{name}' could not be measured: {measured.fault}")
-    plan.faults.extend(check_certificates(system, facts))
+    plan.faults.extend(check_certificates(system, facts, authority))
     if plan.faults:
         return plan
-    stores = store_wishes(system, facts)
+    _plan_authority(plan, system, authority)
+    stores = store_wishes(system, facts, authority)
     managed = [member for member in system.members.values() if facts[member.name].reached and not member.revoked]
     new_identities: dict[str, StoreChange] = {}
     for member in managed:
         with _collected_faults(plan, member):
-            change = _new_identity(facts[member.name], stores.wishes.get(member.name), now)
+            change = _new_identity(plan, system, member, facts[member.name], stores.wishes.get(member.name), authority, now)
             if change is not None:
                 new_identities[member.name] = change
     plan.identities = list(new_identities)
@@ -159,11 +197,50 @@ def _collected_faults(plan: Plan, member: Member) -> Iterator[None]:
         plan.faults.append(f"'{member.name}': {error}")
 
 
-def _new_identity(measured: Facts, wish: StoreWish | None, now: datetime.datetime) -> StoreChange | None:
-    """What becomes of the identity that the member makes for itself."""
+def _plan_authority(plan: Plan, system: System, authority: AuthorityFacts) -> None:
+    """What the authority itself changes."""
+    if system.trust_model != "authority":
+        return
+    plan.changes.extend(
+        Change("(authority)", "authority", change["entry"], change["action"], change["reason"]) for change in authority.changes
+    )
+    for name, (generation, why) in generations(system, authority).items():
+        plan.generations[name] = generation
+        plan.changes.append(Change("(authority)", "authority", name, "replace", why))
+
+
+def _new_identity(
+    plan: Plan,
+    system: System,
+    member: Member,
+    measured: Facts,
+    wish: StoreWish | None,
+    authority: AuthorityFacts,
+    now: datetime.datetime,
+) -> StoreChange | None:
+    """What becomes of the identity that the member makes for itself, or has an authority sign."""
     if wish is None or wish.identity is None:
         return None
-    return identity_change(wish.identity, measured.store.entry(wish.identity.alias) if measured.store is not None else None, now)
+    entry = measured.store.entry(wish.identity.alias) if measured.store is not None else None
+    if measured.store is not None and wish.identity.alias in measured.store.signed:
+        plan.install[member.name] = "".join(map(x509.der_to_pem, measured.store.signed[wish.identity.alias]))
+        plan.changes.append(Change(member.name, "keystore", wish.identity.alias, "install", "the authority signed it in this run"))
+    by_authority = system.trust_model == "authority"
+    change = identity_change(dataclasses.replace(wish.identity, signer="authority") if by_authority else wish.identity, entry, now)
+    if change is not None or entry is None:
+        return change
+    if not by_authority:
+        if not is_signed(entry, authority):
+            return None
+        plan.self_sign.append(member.name)
+        return StoreChange(entry.alias, "renew", f"the trust model is '{system.trust_model}', and an authority signed it", entry.sha256)
+    if entry.sha256 in authority.revoked:
+        plan.regenerate.append(member.name)
+        return StoreChange(entry.alias, "replace", "its certificate was revoked, and its key with it", entry.sha256)
+    signer = signer_of(member)
+    replaced = is_replaced(signer, authority, generations(system, authority))
+    reason = next(reasons_to_sign(member, wish.identity, entry, authority, replaced, now), None)
+    return StoreChange(entry.alias, "renew", reason, entry.sha256) if reason is not None else None
 
 
 def _plan_store(
@@ -186,6 +263,9 @@ def _plan_store(
     changes.extend(trusted)
     plan.changes.extend(Change(member.name, "keystore", change.alias, change.action, change.reason) for change in changes)
     named = {change.alias for change in changes}
+    if system.trust_model == "authority":
+        _plan_trust_through(plan, system, member, store, stores, new_identities, named)
+        return
     for partner in system.partners(member):
         awaited = partner.name in stores.awaited[member.name]
         if partner.name in new_identities and partner.alias not in named and not system.holds_copy(partner):
@@ -193,6 +273,25 @@ def _plan_store(
             plan.changes.append(Change(member.name, "keystore", partner.alias, action, f"'{partner.name}' gets {what} in this run"))
         elif awaited and not facts[partner.name].reached:
             plan.notes.append(f"'{member.name}' does not trust '{partner.name}' yet, which was not reached and has no certificate here")
+
+
+def _plan_trust_through(
+    plan: Plan,
+    system: System,
+    member: Member,
+    store: StoreFacts | None,
+    stores: Stores,
+    new_identities: Mapping[str, StoreChange],
+    named: Collection[str],
+) -> None:
+    """What changes in the member's store once the authority has signed for others."""
+    for name in dict.fromkeys(signer_of(system.members[partner]) for partner in stores.awaited[member.name]):
+        plan.changes.append(Change(member.name, "keystore", f"{name}-ca", "trust", f"the authority '{name}' is made in this run"))
+    for partner in system.partners(member):
+        old = store.entry(partner.alias) if store is not None else None
+        if partner.name in new_identities and old is not None and old.type == "trusted_cert" and partner.alias not in named:
+            why = f"'{partner.name}' is trusted through the authority '{signer_of(partner)}' once that has signed"
+            plan.changes.append(Change(member.name, "keystore", partner.alias, "distrust", why))
 
 
 def _plan_settings(plan: Plan, system: System, member: Member, measured: Facts) -> None:

@@ -124,7 +124,7 @@ def _probe_revoked(system: System, facts: Mapping[str, Facts], member: Member, p
             continue
         held = facts[link.server].store
         served = held.identity(system.key_alias(server)) if held is not None else None
-        if served is not None and served.sha256 in trusted:
+        if served is not None and trusted & {served.sha256, *served.chain_sha256}:
             probes.append(PlannedProbe(member.name, link, "keystore", expect))
         else:
             # Its store is no longer kept: it would hang up itself, and show nothing about whom the server refuses.

@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.mutual.tls.plugins.module_utils import x509
 from ansible_collections.mutual.tls.plugins.module_utils.plan.store import EntryFacts, IdentityWish
 
 #: How far a clock may be from the controller's: ahead, and behind. It is read when facts are collected, and planning goes on after that.
@@ -33,6 +35,8 @@ class StoreFacts:
     changed: bool = False
     #: And whether it has another private key, or certificate of it, since.
     new_identity: bool = False
+    #: Alias -> a chain (DER, leaf first) that was signed for the key, and that the file does not have yet; the entries have it.
+    signed: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> StoreFacts:
@@ -58,6 +62,28 @@ class StoreFacts:
         """The private key with a certificate under *alias*."""
         entry = self.entry(alias)
         return entry if entry is not None and entry.type == "private_key" and entry.sha256 is not None else None
+
+    def with_chain(self, alias: str, chain: tuple[bytes, ...]) -> StoreFacts:
+        """The store as it will be once *chain* (DER, leaf first) is installed for the key under *alias*; itself if it is."""
+        entry = self.identity(alias)
+        if entry is None or entry.sha256 == x509.sha256(chain[0]):
+            return self
+        leaf = x509.describe(chain[0])
+        described = {name: leaf[name] for name in ("sha256", "subject", "issuer", "not_before", "not_after", "pem")}
+        installed = dataclasses.replace(
+            entry,
+            **described,
+            subject_alt_name=tuple(leaf["subject_alt_name"]),
+            chain_sha256=tuple(map(x509.sha256, chain)),
+            chain_pem="".join(map(x509.der_to_pem, chain)),
+            key_matches=x509.public_key_of(chain[0]) == self._public_key(entry),
+        )
+        entries = tuple(installed if each is entry else each for each in self.entries)
+        return dataclasses.replace(self, entries=entries, new_identity=True, signed={alias: chain})
+
+    @staticmethod
+    def _public_key(entry: EntryFacts) -> bytes | None:
+        return x509.public_key_of(x509.pem_to_der(entry.pem, entry.alias)[0]) if entry.pem else None
 
     @functools.cached_property
     def _by_alias(self) -> Mapping[str, EntryFacts]:

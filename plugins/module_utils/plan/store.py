@@ -22,6 +22,10 @@ from ansible_collections.mutual.tls.plugins.module_utils.errors import InputErro
 #: or a key, that a password does not open.
 REGENERATE = ("never", "fail", "partial_idempotence", "full_idempotence", "always")
 
+#: Who signs an identity's certificate: its own key, or an authority, which is asked for it. With ``any`` it is its own key, unless
+#: somebody else's certificate is there.
+SIGNERS = ("any", "key", "authority")
+
 _KINDS = {"private_key": "a private key", "secret_key": "a secret key", "trusted_cert": "a trusted certificate"}
 
 _GENERATION = re.compile(r"(?:^|,)OU=generation ([0-9]{1,9})(?:,|$)")
@@ -42,6 +46,8 @@ class IdentityWish:
     renew_before: datetime.timedelta = datetime.timedelta(days=30)
     generation: int = 1
     regenerate: str = "partial_idempotence"
+    #: Who signs: one of SIGNERS.
+    signer: str = "any"
     #: A chain signed elsewhere for the key in the store: certificates, DER, in any order.
     chain: tuple[bytes, ...] = ()
 
@@ -60,6 +66,7 @@ class IdentityWish:
             renew_before=x509.parse_duration(options["renew_before"], "renew_before"),
             generation=options["generation"],
             regenerate=options["regenerate"],
+            signer=options.get("signer") or "any",
             chain=tuple(x509.readable_certificates(options["certificate_content"], "'certificate_content'"))
             if options.get("certificate_content") is not None
             else (),
@@ -230,8 +237,8 @@ def identity_change(wish: IdentityWish, entry: EntryFacts | None, now: datetime.
         if wished == set(entry.chain_sha256[: len(wished)]):
             return None
         return StoreChange(wish.alias, "install", "the certificate chain handed in differs from the one in the store", entry.sha256)
-    for reason in _reasons_to_renew(wish, entry, now):
-        if not entry.self_issued:
+    for reason in reasons_to_renew(wish, entry, now) if wish.signer != "authority" else ():
+        if not entry.self_issued and wish.signer == "any":
             raise InputError(
                 f"The certificate under the alias '{wish.alias}' is due for renewal ({reason}), but it was signed by "
                 f"'{entry.issuer}' and is not replaced by a self-signed one: hand in the new chain as certificate_content."
@@ -276,13 +283,15 @@ def _key_words(key_type: str | None, key_size: int | None, curve: str | None) ->
     return f"{key_type or ' or '.join(x509.KEY_TYPES)}{f' {size}' if size else ''}"
 
 
-def _reasons_to_renew(wish: IdentityWish, entry: EntryFacts, now: datetime.datetime) -> Iterator[str]:
+def reasons_to_renew(wish: IdentityWish, entry: EntryFacts, now: datetime.datetime) -> Iterator[str]:
     """Why a new certificate is needed for the same key."""
     if entry.sha256 is None or entry.not_after is None:
         yield "the key has no certificate"
         return
     if entry.key_matches is False:
         yield "its certificate is for another key"
+    if wish.signer == "key" and not entry.self_issued:
+        yield f"it was signed by '{entry.issuer}' where its own key is to sign it"
     end = parse_timestamp(entry.not_after)
     if end <= now:
         yield f"it expired on {entry.not_after}"

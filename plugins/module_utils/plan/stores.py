@@ -4,7 +4,7 @@
 """What each member's keystore should hold, by trust model; and which certificates must not be trusted.
 
 In ``pairwise`` only certificates travel. A member's certificate reaches other stores under the alias that the
-inventory gives that member, never under a name that its host says of itself.
+inventory gives that member, never under a name that its host says of itself. In ``authority`` stores hold the CAs' certificates.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from ansible_collections.mutual.tls.plugins.module_utils import x509
 from ansible_collections.mutual.tls.plugins.module_utils.crypto import x509 as crypto_x509
 from ansible_collections.mutual.tls.plugins.module_utils.errors import TrustError
+from ansible_collections.mutual.tls.plugins.module_utils.plan.authority import NO_AUTHORITY, AuthorityFacts, Ca, signer_of
 from ansible_collections.mutual.tls.plugins.module_utils.plan.measured import Facts
 from ansible_collections.mutual.tls.plugins.module_utils.plan.store import EntryFacts, StoreWish, TrustWish
 from ansible_collections.mutual.tls.plugins.module_utils.plan.system import Member, System
@@ -30,7 +31,7 @@ class Stores:
     awaited: Mapping[str, tuple[str, ...]]
 
 
-def check_certificates(system: System, facts: Mapping[str, Facts]) -> Iterator[str]:
+def check_certificates(system: System, facts: Mapping[str, Facts], authority: AuthorityFacts = NO_AUTHORITY) -> Iterator[str]:
     """Faults of the certificates that members present, a sentence each: no such certificate may enter a store."""
     # By key: whoever holds it can present any certificate that was made for it.
     holders: dict[bytes, dict[str, str]] = {}
@@ -40,7 +41,9 @@ def check_certificates(system: System, facts: Mapping[str, Facts]) -> Iterator[s
             continue
         if member.revoked and not _possesses(member, certificate, facts):
             continue
-        found = [] if member.revoked else list(_certificate_faults(member, certificate, facts[member.name].proof))
+        # Who asked the authority showed it that the key is there.
+        proven = member.revoked or member.name in authority.issued
+        found = [] if proven else list(_certificate_faults(member, certificate, facts[member.name].proof))
         yield from found
         if not found:
             holders.setdefault(x509.public_key_of(certificate), {})[member.name] = x509.sha256(certificate)
@@ -103,17 +106,22 @@ def _leaf(member: Member, facts: Mapping[str, Facts]) -> bytes | None:
     return x509.pem_to_der(entry.pem, f"the certificate of '{member.name}'")[0] if entry is not None and entry.pem else None
 
 
-def store_wishes(system: System, facts: Mapping[str, Facts]) -> Stores:
+def store_wishes(system: System, facts: Mapping[str, Facts], authority: AuthorityFacts = NO_AUTHORITY) -> Stores:
     """What the store of each reached member should hold. Revoked members, and holders of a copy, have no wish of their own."""
     wishes: dict[str, StoreWish] = {}
     awaited: dict[str, tuple[str, ...]] = {}
     revoked = list(_revoked_certificates(system, facts))
+    signers = {member.name: _signer(_leaf(member, facts), signer_of(member), authority) for member in system.members.values()}
     whole = not any(connected_strangers(system, facts))
     active = {member.alias for member in system.members.values() if not member.revoked}
     for member in system.members.values():
         measured = facts[member.name]
         if measured.reached and not member.revoked and not system.holds_copy(member):
-            trusted, missing = _trusted(system, member, facts)
+            if system.trust_model == "authority":
+                trusted, missing = _trusted_through(system, member, facts, authority, signers)
+            else:
+                trusted, missing = _trusted(system, member, facts)
+            trusted.extend(_superseded(system, member, facts, authority, trusted))
             distrusted = _distrusted(measured.store.entries if measured.store is not None else (), revoked, active)
             # What nobody names may be the trust of one who was not measured: nothing is purged beside one of those.
             measured_all = all(facts[partner.name].reached or partner.revoked for partner in system.partners(member))
@@ -155,6 +163,55 @@ def _trusted(system: System, member: Member, facts: Mapping[str, Facts]) -> tupl
         else:
             missing.append(partner.name)
     return trusted, missing
+
+
+def _trusted_through(
+    system: System, member: Member, facts: Mapping[str, Facts], authority: AuthorityFacts, signers: Mapping[str, Ca | None]
+) -> tuple[list[TrustWish], list[str]]:
+    """The CAs' certificates, and partners' own that no CA signed; and the names of the partners whose CA has no certificate yet."""
+    store = facts[member.name].store
+    held = {entry.sha256 for entry in store.entries if entry.type == "trusted_cert"} if store is not None else set()
+    wanted: dict[str, Ca] = {}
+    own: list[TrustWish] = []
+    missing = []
+    for partner in system.partners(member):
+        name = signer_of(partner)
+        newest = authority.newest(name)
+        signer = signers[partner.name]
+        found = [signer] if facts[partner.name].reached else [ca for ca in authority.cas if ca.name == name and ca.sha256 in held]
+        wanted.update({ca.alias: ca for ca in (newest, *found) if ca is not None})
+        old = store.entry(partner.alias) if store is not None else None
+        if signer is None and old is not None and old.pem is not None and old.type == "trusted_cert":
+            # It presents, as far as anybody knows, what no CA of ours signed.
+            own.append(TrustWish(partner.alias, _leaf(partner, facts) or x509.pem_to_der(old.pem, partner.alias)[0]))
+        elif signer is not None and old is not None and old.type == "trusted_cert":
+            own.append(TrustWish(partner.alias, reason=f"'{partner.name}' is trusted through the authority '{name}'"))
+        if newest is None:
+            missing.append(partner.name)
+    kinds = {"system": "the platform, and what runs for it", "clients": "people and desktops"}
+    return [*(TrustWish(ca.alias, ca.certificate, reason=f"it signs for {kinds[ca.name]}") for ca in wanted.values()), *own], missing
+
+
+def _signer(certificate: bytes | None, name: str, authority: AuthorityFacts) -> Ca | None:
+    """The CA, of any generation, that signed the certificate; None when none of that name did."""
+    if certificate is None:
+        return None
+    return next((ca for ca in reversed(authority.cas) if ca.name == name and x509.is_signed_by(certificate, ca.certificate)), None)
+
+
+def _superseded(
+    system: System, member: Member, facts: Mapping[str, Facts], authority: AuthorityFacts, trusted: Sequence[TrustWish]
+) -> Iterator[TrustWish]:
+    """The CAs' certificates in the member's store that sign for nobody any more; a partner that was not reached may still need them."""
+    store = facts[member.name].store
+    named = {wish.alias for wish in trusted}
+    if store is None or not all(facts[partner.name].reached for partner in system.partners(member)):
+        return
+    by_fingerprint = {ca.sha256: ca for ca in authority.cas}
+    for entry in store.entries:
+        ca = by_fingerprint.get(entry.sha256 or "")
+        if ca is not None and entry.type == "trusted_cert" and entry.alias not in named:
+            yield TrustWish(entry.alias, reason=f"generation {ca.generation} of the authority '{ca.name}' signs for nobody here any more")
 
 
 def _revoked_certificates(system: System, facts: Mapping[str, Facts]) -> Iterator[tuple[str, str, str | None]]:

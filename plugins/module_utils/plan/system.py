@@ -13,7 +13,7 @@ from typing import Any
 from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError
 
 KINDS = ("platform", "execution", "service", "gateway", "client")
-TRUST_MODELS = ("pairwise", "shared")
+TRUST_MODELS = ("pairwise", "shared", "authority")
 CLIENT_AUTH = ("required", "requested", "none")
 
 
@@ -37,6 +37,8 @@ class Adapter:
     exempts_local_clients: bool = False
     #: Whether clients refuse a server whose certificate does not have the name by which they reach it.
     checks_names: bool = False
+    #: Whether servers read revocation lists; where they do not, a CA that signed for somebody revoked is replaced.
+    reads_crl: bool = False
     #: The oldest major version of Java that the product may run on; the plan takes what all from there on accept.
     oldest_java: int = 11
 
@@ -55,6 +57,7 @@ class Adapter:
             start_order=tuple(data["start_order"]),
             exempts_local_clients=bool(data.get("exempts_local_clients", False)),
             checks_names=bool(data.get("checks_names", False)),
+            reads_crl=bool(data.get("reads_crl", False)),
             oldest_java=int(data.get("oldest_java", 11)),
         )
 

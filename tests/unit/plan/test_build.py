@@ -339,8 +339,8 @@ def test_a_plan_as_data_is_json_without_secrets() -> None:
     text = json.dumps(data) + plan_text(scene.system, plan)
     assert "PRIVATE KEY" not in text
     assert not [proof for name in scene.measured for proof in [scene[name]["proof"]] if proof in text]
-    parts = "state changes identities reprotect copies trust purge settings restarts may_roll links faults notes"
-    assert list(data) == parts.split()
+    identities = "identities regenerate self_sign install generations reprotect copies trust purge"
+    assert list(data) == f"state changes {identities} settings restarts may_roll links faults notes".split()
     assert data["trust"]["platform1"][1] == {"alias": "ec2", "cert_content": scene["ec2"]["store"]["entries"][0]["pem"]}
     assert data["restarts"][0] == {"member": "platform1", "process": "platform", "tier": "platform", "reason": "its keystore changes"}
 

@@ -214,7 +214,7 @@ def test_revoking_another_spelling_revokes_nobody_and_is_refused(name: str) -> N
 @pytest.mark.parametrize(
     ("wish", "sentence"),
     [
-        ({"trust_model": "authority"}, "mtls_trust_model is 'authority'; for mediationzone it is one of: pairwise, shared"),
+        ({"trust_model": "web"}, "mtls_trust_model is 'web'; for mediationzone it is one of: pairwise, shared, authority"),
         ({"client_auth": "requested"}, "mtls_client_auth is 'requested'; for mediationzone it is one of: none, required"),
     ],
 )

@@ -1,0 +1,158 @@
+# Copyright: (c) 2026, mutual.tls contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The trust model ``authority``: which CA signs for whom, what is asked of it, and which of its certificates are trusted.
+
+Two CAs: ``system`` for the platform and what runs for it, ``clients`` for people and their desktops. What the module authority said,
+in check mode when facts were collected and for good when it signed, is all that is known of them here.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.mutual.tls.plugins.module_utils import x509
+from ansible_collections.mutual.tls.plugins.module_utils.plan.store import EntryFacts, IdentityWish, reasons_to_renew
+from ansible_collections.mutual.tls.plugins.module_utils.plan.system import Member, System
+
+SYSTEM, CLIENTS = "system", "clients"
+
+
+@dataclass(frozen=True)
+class Ca:
+    """One CA of one generation."""
+
+    name: str
+    generation: int
+    #: Its certificate, DER.
+    certificate: bytes
+    sha256: str
+    not_after: str
+    #: When its revocation list ends; None where there is none.
+    crl_ends: str | None = None
+
+    @property
+    def alias(self) -> str:
+        """Where stores have it."""
+        return f"{self.name}-ca-{self.generation}"
+
+
+@dataclass(frozen=True)
+class AuthorityFacts:
+    """What is known of the authority."""
+
+    #: Every CA, the oldest generation of each first.
+    cas: tuple[Ca, ...] = ()
+    #: What the module authority changes in this run: the entry, the action and the reason of each.
+    changes: tuple[Mapping[str, str], ...] = ()
+    #: The fingerprints of certificates that are revoked, or will be in this run.
+    revoked: frozenset[str] = frozenset()
+    #: (CA, generation) of which a certificate is revoked that has not expired: (name of its holder).
+    revoked_of: Mapping[tuple[str, int], str] = field(default_factory=dict)
+    #: Member -> the chain (DER, leaf first) that was signed for it in this run.
+    issued: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict)
+    #: What a person should know.
+    warnings: tuple[str, ...] = ()
+    #: Why nothing is known, if so.
+    failure: str | None = None
+
+    def newest(self, name: str) -> Ca | None:
+        """The CA *name* of the latest generation."""
+        found = [ca for ca in self.cas if ca.name == name]
+        return found[-1] if found else None
+
+
+#: For the trust models that have none.
+NO_AUTHORITY = AuthorityFacts()
+
+
+def read_authority(collected: Mapping[str, Any] | None, signed: Mapping[str, Any] | None) -> AuthorityFacts | None:
+    """The facts in what the module authority returned when facts were collected, and when it signed; None where it was never asked."""
+    if not collected or collected.get("skipped"):
+        return None
+    if collected.get("unreachable") or collected.get("failed"):
+        return AuthorityFacts(failure=str(collected.get("msg", "no answer")).strip())
+    done = signed is not None and "authorities" in signed
+    data = signed if signed is not None and done else collected
+    cas = tuple(
+        Ca(
+            each["name"],
+            int(each["generation"]),
+            x509.pem_to_der(each["pem"], f"the certificate of the authority '{each['name']}'")[0],
+            each["sha256"],
+            each["not_after"],
+            each["crl"]["next_update"] if each.get("crl") else None,
+        )
+        for each in data["authorities"]
+    )
+    issued = {
+        name: tuple(x509.pem_to_der(each["chain_pem"], f"the certificate of '{name}'")) for name, each in (data.get("issued") or {}).items()
+    }
+    return AuthorityFacts(
+        cas=tuple(sorted(cas, key=lambda ca: (ca.name, ca.generation))),
+        changes=() if done else tuple(data.get("changes", ())),
+        revoked=frozenset(each["sha256"] for each in data["revoked"]),
+        revoked_of={(each["authority"], int(each["generation"])): each["name"] for each in data["revoked"]},
+        issued=issued,
+        warnings=tuple(collected.get("warnings") or ()),
+    )
+
+
+def signer_of(member: Member) -> str:
+    """The name of the CA that signs for *member*."""
+    return CLIENTS if member.kind == "client" else SYSTEM
+
+
+def generations(system: System, authority: AuthorityFacts) -> dict[str, tuple[int, str]]:
+    """CA -> the generation that it must be replaced by, and why: where a revoked certificate cannot be refused in another way.
+
+    A product that reads no revocation lists accepts whatever a CA signed for as long as it trusts the CA.
+    """
+    if system.adapter.reads_crl:
+        return {}
+    found = {}
+    for name in (SYSTEM, CLIENTS):
+        ca = authority.newest(name)
+        holder = authority.revoked_of.get((name, ca.generation)) if ca is not None else None
+        if ca is not None and holder is not None:
+            why = f"'{holder}' is revoked, and {system.adapter.name} reads no revocation lists: all others get new certificates"
+            found[name] = (ca.generation + 1, why)
+    return found
+
+
+def is_replaced(name: str, authority: AuthorityFacts, wished: Mapping[str, tuple[int, str]]) -> bool:
+    """Whether the CA that is to sign has no certificate yet: it is made, or replaced, in this run."""
+    made = any(change["entry"] == name and change["action"] in ("create", "replace") for change in authority.changes)
+    return authority.newest(name) is None or made or name in wished
+
+
+def is_signed(entry: EntryFacts, authority: AuthorityFacts) -> bool:
+    """Whether any CA of the authority signed the certificate of a key."""
+    if entry.pem is None or not authority.cas:
+        return False
+    certificate = x509.pem_to_der(entry.pem, entry.alias)[0]
+    return any(x509.is_signed_by(certificate, ca.certificate) for ca in authority.cas)
+
+
+def reasons_to_sign(
+    member: Member, wish: IdentityWish, entry: EntryFacts, authority: AuthorityFacts, replaced: bool, now: datetime.datetime
+) -> Iterator[str]:
+    """Why the member needs another certificate for the key that it has."""
+    name = signer_of(member)
+    ca = authority.newest(name)
+    if replaced or ca is None:
+        yield f"the authority '{name}' is {'made' if ca is None else 'replaced'} in this run"
+    elif entry.pem is None or not x509.is_signed_by(x509.pem_to_der(entry.pem, entry.alias)[0], ca.certificate):
+        yield f"it is not signed by the authority '{name}', generation {ca.generation}"
+    elif entry.chain_sha256[1:2] != (ca.sha256,) and entry.chain_sha256[1:]:
+        yield f"the certificate of the authority '{name}' was renewed"
+    yield from reasons_to_renew(wish, entry, now)
+
+
+def in_use(name: str, signers: Sequence[str], authority: AuthorityFacts) -> list[Ca]:
+    """The generations of the CA *name* that are trusted: the newest, and those that still sign for somebody (their fingerprints)."""
+    newest = authority.newest(name)
+    return [ca for ca in authority.cas if ca.name == name and (ca is newest or ca.sha256 in signers)]

@@ -1,0 +1,127 @@
+# Copyright: (c) 2026, mutual.tls contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The trust model authority over the life of a system: enabled, renewed, one revoked, all revoked; and the way there and back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from judges import keytool_entries, matrix, outcomes
+from loopback import Loopback, Run
+
+PASSPHRASE = "not the $word of stores"
+WITHOUT = ("ec2",)
+VARIABLES = {
+    "mtls_trust_model": "authority",
+    "mtls_authority_path": "{{ inventory_dir }}/authority",
+    "mtls_authority_passphrase": PASSPHRASE,
+    "mtls_key_type": "EC",
+}
+
+
+def play(loopback: Loopback, playbook: str = "site", **extra: Any) -> Run:
+    """A run that writes its matrix down."""
+    return loopback.play(playbook, extra={"mtls_report_path": str(loopback.root / "matrix.json"), **extra})
+
+
+def ledger(loopback: Loopback) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (loopback.root / "authority" / "ledger.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def enabled(loopback: Loopback) -> Run:
+    """The first enable."""
+    return play(loopback, "enable")
+
+
+def test_everybody_is_accepted_and_strangers_are_refused(loopback: Loopback, enabled: Run) -> None:
+    assert enabled.code == 0, enabled.output[-4000:]
+    assert all(row["as_expected"] for row in matrix(loopback))
+    for server in loopback.endpoints:
+        assert ("(no certificate)", server, "refused") in outcomes(loopback)
+        assert ("(a stranger)", server, "refused") in outcomes(loopback)
+
+
+def test_stores_hold_the_cas_and_nobody_elses_certificate(loopback: Loopback, enabled: Run, keytool: Path) -> None:
+    entries = {name: keytool_entries(keytool, loopback.store(name)) for name in loopback.kinds}
+    both = {"system-ca-1": "trustedCertEntry", "clients-ca-1": "trustedCertEntry"}
+    assert entries["platform1"] == {"platform1": "PrivateKeyEntry", **both}
+    for name in ("ec1", "sc1", "desktop1", "desktop2"):
+        assert entries[name] == {name: "PrivateKeyEntry", "system-ca-1": "trustedCertEntry"}
+
+
+def test_a_second_run_changes_and_restarts_nothing(loopback: Loopback, enabled: Run) -> None:
+    before, written = loopback.processes(), ledger(loopback)
+    again = play(loopback, "enable")
+    assert (again.code, again.changed) == (0, 0), again.output[-4000:]
+    assert (loopback.processes(), ledger(loopback)) == (before, written)
+
+
+def test_nothing_secret_is_in_the_output(loopback: Loopback, enabled: Run) -> None:
+    assert PASSPHRASE not in enabled.output
+    assert "PRIVATE KEY" not in enabled.output
+
+
+@pytest.mark.long
+def test_a_revoked_desktop_is_refused_and_all_others_are_not(loopback: Loopback, enabled: Run, keytool: Path) -> None:
+    """The product reads no revocation lists: a new CA for clients signs for all others, and the old one is trusted no more."""
+    run = play(loopback, mtls_revoked=["desktop1"])
+    assert run.code == 0, run.output[-4000:]
+    assert "'desktop1' is revoked, and mediationzone reads no revocation lists: all others get new certificates" in run.output
+    assert ("desktop1", "platform1", "refused") in outcomes(loopback)
+    assert {row for row in outcomes(loopback) if row[2] == "accepted"} == {
+        ("desktop2", "platform1", "accepted"),
+        ("ec1", "platform1", "accepted"),
+        ("sc1", "platform1", "accepted"),
+        ("platform1", "ec1", "accepted"),
+        ("platform1", "sc1", "accepted"),
+    }
+    entries = keytool_entries(keytool, loopback.store("platform1"))
+    assert entries == {"platform1": "PrivateKeyEntry", "system-ca-1": "trustedCertEntry", "clients-ca-2": "trustedCertEntry"}
+    assert [line["name"] for line in ledger(loopback) if line["state"] == "revoked"] == ["desktop1"]
+    again = play(loopback, mtls_revoked=["desktop1"])
+    assert (again.code, again.changed) == (0, 0), again.output[-4000:]
+
+
+@pytest.mark.long
+def test_a_certificate_that_ends_soon_is_renewed_without_touching_anybody_elses_store(loopback: Loopback, enabled: Run) -> None:
+    """Its key stays, and so does what others trust."""
+    stores = {name: loopback.store(name).read_bytes() for name in loopback.kinds}
+    run = loopback.play("site", extra={"mtls_revoked": ["desktop1"]}, hosts={"ec1": {"mtls_subject_alt_name": ["DNS:ec1.example.test"]}})
+    assert run.code == 0, run.output[-4000:]
+    assert [name for name, before in stores.items() if loopback.store(name).read_bytes() != before] == ["ec1"]
+    again = play(loopback, mtls_revoked=["desktop1"])
+    assert again.code == 0, again.output[-4000:]
+
+
+@pytest.mark.long
+def test_a_raised_generation_replaces_every_certificate_and_both_cas(loopback: Loopback, enabled: Run, keytool: Path) -> None:
+    run = play(loopback, mtls_generation=5)
+    assert run.code == 0, run.output[-4000:]
+    assert all(row["as_expected"] for row in matrix(loopback))
+    entries = keytool_entries(keytool, loopback.store("platform1"))
+    assert set(entries) == {"platform1", "system-ca-5", "clients-ca-5"}
+    assert ("desktop1", "platform1", "accepted") in outcomes(loopback), "who is revoked no more has a new key"
+
+
+@pytest.mark.long
+def test_and_back_to_pairwise(loopback: Loopback, enabled: Run, keytool: Path) -> None:
+    back = play(loopback, mtls_generation=5, mtls_trust_model="pairwise", mtls_authority_host="localhost")
+    assert back.code == 0, back.output[-4000:]
+    assert all(row["as_expected"] for row in matrix(loopback))
+    entries = keytool_entries(keytool, loopback.store("platform1"))
+    assert set(entries) == {"platform1", "ec1", "sc1", "desktop1", "desktop2"}
+    again = play(loopback, mtls_generation=5, mtls_trust_model="pairwise", mtls_authority_host="localhost")
+    assert (again.code, again.changed) == (0, 0), again.output[-4000:]
+
+
+@pytest.mark.long
+def test_and_to_the_authority_again(loopback: Loopback, enabled: Run, keytool: Path) -> None:
+    run = play(loopback, mtls_generation=5)
+    assert run.code == 0, run.output[-4000:]
+    assert all(row["as_expected"] for row in matrix(loopback))
+    assert set(keytool_entries(keytool, loopback.store("platform1"))) == {"platform1", "system-ca-5", "clients-ca-5"}

@@ -1,0 +1,331 @@
+# Copyright: (c) 2026, mutual.tls contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The trust model authority in the plan: who is asked to sign what, which CAs are trusted, and when that is taken back.
+
+The authority is a real one in a temporary directory; what was measured of hosts is made from what it signed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.mutual.tls.plugins.module_utils import x509
+from ansible_collections.mutual.tls.plugins.module_utils.authority import directory as directory_file
+from ansible_collections.mutual.tls.plugins.module_utils.authority.directory import Directory, directory_facts
+from ansible_collections.mutual.tls.plugins.module_utils.authority.wishes import AuthorityWish, Revocation
+from ansible_collections.mutual.tls.plugins.module_utils.entries import PrivateKeyEntry, TrustedCertEntry
+from ansible_collections.mutual.tls.plugins.module_utils.facts import entry_facts
+from ansible_collections.mutual.tls.plugins.module_utils.plan.authority import AuthorityFacts, read_authority
+from ansible_collections.mutual.tls.plugins.module_utils.plan.build import Plan, build
+from ansible_collections.mutual.tls.plugins.module_utils.plan.measured import Facts
+
+from ..authority.scenery import CLIENTS, SYSTEM, request, run
+from .scenery import DAY, NOW, Scene, adapter, changes, client, execution, identity, key, platform, reasons, small, store
+
+WISHES = [SYSTEM, CLIENTS]
+
+
+class Fleet:
+    """A scene whose members have what the authority in *path* signed."""
+
+    def __init__(self, path: Path, **wishes: Any) -> None:
+        self.path = path
+        inventory = wishes.pop("inventory", None)
+        self.scene = Scene(inventory or small(), trust_model="authority", **wishes)
+        self.collected: dict[str, Any] | None = None
+        self.signed: dict[str, Any] | None = None
+
+    @property
+    def authority(self) -> AuthorityFacts | None:
+        return read_authority(self.collected, self.signed)
+
+    def collect(self, *wishes: AuthorityWish, revoked: Sequence[str] = ()) -> None:
+        """What the module authority says in check mode."""
+        outcome = run(self.path, wishes=wishes or WISHES, revoked=[Revocation(name) for name in revoked], now=NOW, check=True)
+        self.collected = self._result(outcome)
+
+    def sign(self, *names: str, wishes: Sequence[AuthorityWish] = (), revoked: Sequence[str] = ()) -> None:
+        """What the module authority says once it signed."""
+        asked = [self.request(name) for name in names]
+        outcome = run(self.path, *asked, wishes=wishes or WISHES, revoked=[Revocation(name) for name in revoked], now=NOW)
+        issued = {name: {"chain_pem": "".join(map(x509.der_to_pem, chain))} for name, chain in outcome.issued.items()}
+        self.signed = {**self._result(outcome), "issued": issued}
+
+    def request(self, name: str, **more: Any) -> Any:
+        ca = "clients" if self.scene.system.members[name].kind == "client" else "system"
+        return request(name, key=key(f"{name} 1"), authority=ca, valid_for=800 * DAY, **more)
+
+    def settle(self, *names: str, generation: int = 1) -> None:
+        """Members as they are after a run: each has what was signed for it, and trusts the CAs that it needs."""
+        chosen = names or tuple(self.scene.system.members)
+        wishes = [replace(each, generation=generation) for each in WISHES]
+        self.sign(*chosen, wishes=wishes)
+        assert self.signed is not None
+        for name in chosen:
+            kind = self.scene.system.members[name].kind
+            chain = tuple(x509.pem_to_der(self.signed["issued"][name]["chain_pem"], name))
+            entries = [entry_facts(PrivateKeyEntry(name, x509.to_pkcs8(key(f"{name} 1")), chain))]
+            entries.extend(self.ca(ca, generation) for ca in (("system", "clients") if kind == "platform" else ("system",)))
+            self.scene[name]["store"] = store(*entries)
+            self.scene[name]["proof"] = x509.prove_possession(key(f"{name} 1"), name, chain[0])
+            for endpoint in self.scene[name]["endpoints"]:
+                endpoint["served_sha256"] = x509.sha256(chain[0])
+        self.signed = None
+        self.collect(*wishes)
+
+    def ca(self, name: str, generation: int = 1) -> dict[str, Any]:
+        """A trusted entry of one of the CAs."""
+        found = Directory(str(self.path)).authorities[name, generation]
+        return entry_facts(TrustedCertEntry(f"{name}-ca-{generation}", found.certificate))
+
+    def facts(self) -> dict[str, Facts]:
+        """What was measured, with what was signed as if it were installed."""
+        found = dict(self.scene.facts)
+        for name, chain in (self.authority.issued if self.authority is not None else {}).items():
+            measured = found[name]
+            assert measured.store is not None
+            found[name] = replace(measured, store=measured.store.with_chain(name, chain))
+        return found
+
+    def plan(self, **more: Any) -> Plan:
+        return self.scene.plan(self.facts(), authority=self.authority, **more)
+
+    def _result(self, outcome: Any) -> dict[str, Any]:
+        made = [{"entry": each.subject, "action": each.action, "reason": each.reason} for each in outcome.changes]
+        return {"changes": made, **directory_facts(Directory(str(self.path)), outcome.revoked), "warnings": outcome.notes}
+
+
+@pytest.fixture(autouse=True)
+def _few_iterations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests make many keys."""
+    monkeypatch.setattr(directory_file, "ENCRYPTION", directory_file.ENCRYPTION._replace(iterations=1))
+
+
+@pytest.fixture()
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "authority"
+
+
+@pytest.fixture()
+def fleet(path: Path) -> Fleet:
+    """A settled system."""
+    made = Fleet(path)
+    made.settle()
+    return made
+
+
+# --- the steady state -------------------------------------------------------------------------------------------------
+
+
+def test_a_settled_system_has_nothing_to_do(fleet: Fleet) -> None:
+    plan = fleet.plan()
+    assert (plan.state, plan.changes, plan.faults, plan.notes) == ("clean", [], [], [])
+    assert {verdict.outcome for verdict in plan.verdicts} == {"holds"}
+
+
+def test_without_the_authority_nothing_is_planned(fleet: Fleet) -> None:
+    fleet.collected = {"failed": True, "msg": "The key is not opened by the passphrase."}
+    assert fleet.plan().faults == ["the authority could not be measured: The key is not opened by the passphrase."]
+    fleet.collected = None
+    assert fleet.plan().faults == ["the authority could not be measured: nobody asked for it"]
+
+
+# --- from nothing, and from pairwise ----------------------------------------------------------------------------------
+
+
+def test_from_pairwise_everybody_keeps_the_key_and_asks_for_a_certificate(path: Path) -> None:
+    fleet = Fleet(path)
+    fleet.collect()
+    plan = fleet.plan()
+    assert plan.state == "pending"
+    assert plan.identities == ["platform1", "ec1", "ec2", "desktop1"]
+    assert plan.regenerate == []
+    assert {verdict.outcome for verdict in plan.verdicts} == {"awaits"}
+    expected = {("(authority)", "authority", name, "create") for name in ("system", "clients")}
+    expected |= {(name, "keystore", name, "renew") for name in plan.identities}
+    expected |= {("platform1", "keystore", f"{name}-ca", "trust") for name in ("system", "clients")}
+    expected |= {(name, "keystore", "system-ca", "trust") for name in ("ec1", "ec2", "desktop1")}
+    expected |= {("platform1", "keystore", name, "distrust") for name in ("ec1", "ec2", "desktop1")}
+    expected |= {(name, "keystore", "platform1", "distrust") for name in ("ec1", "ec2", "desktop1")}
+    assert {change for change in changes(plan) if change[1] != "restart"} == expected
+    assert plan.trust == {}, "nothing is taken away before the authority has signed"
+
+
+def test_once_it_has_signed_chains_are_installed_and_partners_own_certificates_go(path: Path) -> None:
+    fleet = Fleet(path)
+    fleet.collect()
+    fleet.sign("platform1", "ec1", "ec2", "desktop1")
+    plan = fleet.plan()
+    assert plan.identities == []
+    assert set(plan.install) == {"platform1", "ec1", "ec2", "desktop1"}
+    assert {verdict.outcome for verdict in plan.verdicts} == {"holds"}
+    trust = {wish.alias: wish.present for wish in plan.trust["platform1"]}
+    assert trust == {"system-ca-1": True, "clients-ca-1": True, "ec1": False, "ec2": False, "desktop1": False}
+    assert {wish.alias: wish.present for wish in plan.trust["ec1"]} == {"system-ca-1": True, "platform1": False}
+
+
+def test_a_partner_that_was_not_reached_keeps_its_trust_and_stops_the_others(path: Path) -> None:
+    """It would not trust what they present."""
+    fleet = Fleet(path)
+    fleet.scene.lose("ec2")
+    fleet.collect()
+    plan = fleet.plan()
+    assert plan.state == "unprovable"
+    assert any("'platform1' would get another certificate" in fault and "'ec2' was not reached" in fault for fault in plan.faults)
+    fleet.sign("platform1", "ec1", "desktop1")
+    trust = {wish.alias: wish.present for wish in fleet.plan().trust["platform1"]}
+    assert trust == {"system-ca-1": True, "clients-ca-1": True, "ec1": False, "desktop1": False, "ec2": True}
+
+
+def test_one_more_host_changes_nobody_elses_store(fleet: Fleet, path: Path) -> None:
+    """O(1): what everybody trusts is the CA."""
+    fleet.scene["ec2"]["store"] = {"path": "/opt/mz/keys", "present": False, "sha256": None, "modified": None, "entries": []}
+    fleet.scene["ec2"]["proof"] = None
+    plan = fleet.plan()
+    assert plan.identities == ["ec2"]
+    assert {change[0] for change in changes(plan) if change[1] == "keystore"} == {"ec2"}
+
+
+# --- renewal ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_certificate_that_ends_soon_is_asked_for_again_and_touches_nobody_else(fleet: Fleet) -> None:
+    later = NOW + 780 * DAY
+    plan = build(fleet.scene.system, fleet.facts(), later, authority=fleet.authority)
+    assert plan.identities == ["platform1", "ec1", "ec2", "desktop1"]
+    assert all("sooner than renew_before" in reason for name in plan.identities for reason in reasons(plan, name, "keystore"))
+    assert plan.trust == {}
+
+
+def test_a_certificate_of_another_name_is_asked_for_again(fleet: Fleet) -> None:
+    fleet.scene["ec1"]["identity_wish"]["subject_alt_name"] = ["DNS:another.example.test"]
+    plan = fleet.plan()
+    assert plan.identities == ["ec1"]
+    assert changes(plan) >= {("ec1", "keystore", "ec1", "renew")}
+
+
+def test_a_self_signed_certificate_is_never_good_enough(fleet: Fleet) -> None:
+    fleet.scene.present("ec1", identity("ec1"))
+    plan = fleet.plan()
+    assert plan.identities == ["ec1"]
+    assert reasons(plan, "ec1", "keystore")[0] == "it is not signed by the authority 'system', generation 1"
+
+
+def test_a_certificate_of_the_wrong_ca_is_replaced(fleet: Fleet) -> None:
+    """A desktop with a certificate for members of the system would be let in by everybody."""
+    found = run(fleet.path, request("desktop1", key=key("desktop1 1"), authority="system"), wishes=WISHES, now=NOW).issued["desktop1"]
+    others = [entry for entry in fleet.scene["desktop1"]["store"]["entries"] if entry["type"] == "trusted_cert"]
+    fleet.scene["desktop1"]["store"] = store(entry_facts(PrivateKeyEntry("desktop1", x509.to_pkcs8(key("desktop1 1")), found)), *others)
+    fleet.scene["desktop1"]["proof"] = x509.prove_possession(key("desktop1 1"), "desktop1", found[0])
+    assert fleet.plan().identities == ["desktop1"]
+
+
+def test_a_renewed_ca_reaches_every_store_and_every_chain(fleet: Fleet) -> None:
+    """Its key is the same, so what it signed stays good meanwhile."""
+    wishes = [replace(SYSTEM, valid_for=4000 * DAY, renew_before=3700 * DAY), CLIENTS]
+    fleet.sign(wishes=wishes)
+    plan = fleet.plan()
+    assert {verdict.outcome for verdict in plan.verdicts} <= {"holds", "awaits"}
+    assert set(plan.trust) == {"platform1", "ec1", "ec2", "desktop1"}
+    assert plan.identities == ["platform1", "ec1", "ec2"]
+
+
+# --- revocation, and the next generation ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "ca"), [("desktop1", "clients"), ("ec2", "system")])
+def test_where_no_lists_are_read_the_ca_that_signed_for_somebody_revoked_is_replaced(path: Path, name: str, ca: str) -> None:
+    inventory = {**small(), "desktop2": client("192.0.2.6")}
+    settled = Fleet(path, inventory=inventory)
+    settled.settle()
+    fleet = Fleet(path, inventory=inventory, revoked=[name])
+    fleet.scene.measured = settled.scene.measured
+    fleet.collect(revoked=[name])
+    plan = fleet.plan()
+    assert plan.generations == {ca: 2}
+    assert ("(authority)", "authority", ca, "replace") in changes(plan)
+    assert plan.identities == (["desktop2"] if ca == "clients" else ["platform1", "ec1"])
+    fleet.sign(*plan.identities, wishes=[replace(each, generation=2 if each.name == ca else 1) for each in WISHES], revoked=[name])
+    after = fleet.plan()
+    assert (after.generations, after.faults) == ({}, [])
+    assert {verdict.outcome for verdict in after.verdicts} == {"holds"}
+    trust = {wish.alias: wish.present for wish in after.trust["platform1"]}
+    assert (trust[f"{ca}-ca-2"], trust[f"{ca}-ca-1"]) == (True, False)
+
+
+def test_where_lists_are_read_nobody_else_needs_anything(path: Path) -> None:
+    inventory = {**small(), "desktop2": client("192.0.2.6")}
+    settled = Fleet(path, inventory=inventory)
+    settled.settle()
+    fleet = Fleet(path, inventory=inventory, revoked=["desktop1"], product=adapter(reads_crl=True))
+    fleet.scene.measured = settled.scene.measured
+    fleet.collect(revoked=["desktop1"])
+    plan = fleet.plan()
+    assert (plan.generations, plan.identities) == ({}, [])
+    assert changes(plan) == {
+        ("(authority)", "authority", "desktop1", "revoke"),
+        ("(authority)", "authority", "clients 1", "list"),
+    }
+
+
+def test_an_old_ca_stays_trusted_while_a_member_that_it_signed_for_was_not_reached(fleet: Fleet) -> None:
+    fleet.scene.lose("ec2")
+    wishes = [replace(SYSTEM, generation=2), CLIENTS]
+    fleet.sign("platform1", "ec1", wishes=wishes)
+    plan = fleet.plan()
+    trust = {wish.alias: wish.present for wish in plan.trust["platform1"]}
+    assert (trust["system-ca-1"], trust["system-ca-2"]) == (True, True)
+    fleet.collect(*wishes)
+    fleet.signed = None
+
+
+def test_who_is_revoked_no_more_gets_a_new_key(fleet: Fleet) -> None:
+    run(fleet.path, wishes=WISHES, revoked=[Revocation("ec2")], now=NOW)
+    fleet.collect()
+    plan = fleet.plan()
+    assert plan.regenerate == ["ec2"]
+    assert "its certificate was revoked, and its key with it" in reasons(plan, "ec2", "keystore")
+
+
+# --- and back ---------------------------------------------------------------------------------------------------------
+
+
+def test_back_in_pairwise_own_keys_sign_again(fleet: Fleet) -> None:
+    """A Java client sends a certificate only to a server that trusts one of its issuers, so a trusted leaf would not do."""
+    pairwise = Scene()
+    pairwise.measured = fleet.scene.measured
+    plan = pairwise.plan(authority=fleet.authority)
+    assert plan.self_sign == plan.identities == ["platform1", "ec1", "ec2", "desktop1"]
+    for name in plan.identities:
+        pairwise.present(name, identity(name))
+    after = pairwise.plan(authority=fleet.authority)
+    assert {verdict.outcome for verdict in after.verdicts} == {"holds"}
+    trust = {wish.alias: wish.present for wish in after.trust["platform1"]}
+    assert trust == {"ec1": True, "ec2": True, "desktop1": True, "system-ca-1": False, "clients-ca-1": False}
+
+
+def test_somebody_elses_ca_is_left_alone(fleet: Fleet) -> None:
+    """Only what our authority has signed is taken back."""
+    pairwise = Scene()
+    pairwise.measured = fleet.scene.measured
+    plan = pairwise.plan()
+    assert (plan.self_sign, plan.identities) == ([], [])
+    assert not any(not wish.present for wishes in plan.trust.values() for wish in wishes)
+
+
+def test_two_platforms_trust_each_other_through_the_ca(path: Path) -> None:
+    inventory = {
+        "platform1": platform(),
+        "platform2": platform("192.0.2.9"),
+        "ec1": execution("192.0.2.2"),
+        "desktop1": client("192.0.2.5"),
+    }
+    fleet = Fleet(path, inventory=inventory)
+    fleet.settle()
+    assert fleet.plan().state == "clean"
