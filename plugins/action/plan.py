@@ -51,8 +51,9 @@ class ActionModule(ActionBase):
         super().run(tmp, task_vars)
         _validation, arguments = self.validate_argument_spec(argument_spec=ARGUMENT_SPEC)
         system = system_from(arguments["system"])
-        hostvars = (task_vars or {})["hostvars"]
-        authority = authority_from(hostvars, list(system.members), arguments["authority"] or "", arguments["signed"] or "")
+        variables = task_vars or {}
+        hostvars = variables["hostvars"]
+        authority = authority_from(variables, arguments["authority"], arguments["signed"])
         facts = gather(
             system,
             hostvars,

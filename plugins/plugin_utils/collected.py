@@ -63,13 +63,13 @@ def gather(
     return facts
 
 
-def authority_from(hostvars: Mapping[str, Any], names: Sequence[str], collected: str, signed: str) -> AuthorityFacts | None:
-    """What the module authority returned under these names; one member's tasks asked it for all."""
-    found: dict[str, Any] = {}
-    for result in (collected, signed):
-        found[result] = next((hostvars[name].get(result) for name in names if hostvars[name].get(result)), None)
+def authority_from(variables: Mapping[str, Any], collected: str | None, signed: str | None) -> AuthorityFacts | None:
+    """What the module authority returned under these names, as the host has them that plans for all.
+
+    Other hosts are not asked: one could make others trust its CA with a fact of that name.
+    """
     try:
-        return read_authority(found[collected], found[signed])
+        return read_authority(variables.get(collected or ""), variables.get(signed or ""))
     except (MtlsError, AttributeError, KeyError, TypeError, ValueError) as error:
         return AuthorityFacts(failure=f"its answer cannot be read: {error}")
 

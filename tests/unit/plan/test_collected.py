@@ -11,7 +11,7 @@ import pytest
 from ansible.errors import AnsibleActionFail
 
 from ansible_collections.mutual.tls.plugins.module_utils.plan.measured import Facts
-from ansible_collections.mutual.tls.plugins.plugin_utils.collected import gather, system_from
+from ansible_collections.mutual.tls.plugins.plugin_utils.collected import authority_from, gather, system_from
 
 from .scenery import WRITTEN, Scene, adapter_data, identity, key_entry, small, store
 
@@ -171,3 +171,26 @@ def test_the_system_that_members_returned_is_read_again() -> None:
 def test_a_system_that_cannot_be_is_a_failed_task() -> None:
     with pytest.raises(AnsibleActionFail, match="mtls_trust_model is 'all'; for mediationzone it is one of: pairwise, shared"):
         system_from(option(trust_model="all"))
+
+
+# --- the authority ---------------------------------------------------------------------------------------------------
+
+
+def test_nothing_is_known_of_an_authority_that_was_not_asked() -> None:
+    assert authority_from({}, None, None) is None
+    assert authority_from({"authority": {}}, "authority", "signed") is None
+    assert authority_from({"authority": {"skipped": True, "changed": False}}, "authority", None) is None
+
+
+def test_an_authority_that_failed_says_why() -> None:
+    for result in ({"failed": True, "msg": " no passphrase "}, {"unreachable": True, "msg": "no passphrase"}):
+        found = authority_from({"authority": result}, "authority", None)
+        assert found is not None
+        assert found.failure == "no passphrase"
+
+
+def test_an_authority_that_answers_nonsense_is_at_fault() -> None:
+    found = authority_from({"authority": {"authorities": [{"name": "system"}], "revoked": []}}, "authority", None)
+    assert found is not None
+    assert found.failure is not None
+    assert found.failure.startswith("its answer cannot be read: ")
