@@ -119,7 +119,9 @@ def check_starts() -> None:
     """End with a sentence unless a container starts."""
     done = subprocess.run(podman_run("--rm", "--network", "none", image("trixie"), "true"), capture_output=True, text=True, check=False)
     if done.returncode:
-        raise SystemExit(f"Container hosts need a podman that works, and here it starts no container: {done.stderr.strip()}")
+        raise SystemExit(
+            f"Container hosts need a podman that works, and here it starts no container: {done.stderr.strip().splitlines()[-1]}"
+        )
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import math
 import os
 import queue
 import signal
@@ -27,6 +28,8 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 BIN = Path(sys.executable).parent
 LOGS = FOLDER / "logs"
+#: So many minutes before its time is over a run begins no more jobs: the longest come first, and those that are left take less.
+LAST_MINUTES = 6
 #: A job that takes longer than this many seconds is ended.
 LIMIT = 1800
 
@@ -101,9 +104,9 @@ def clean(slot: int) -> None:
     subprocess.run(["podman", "network", "rm", f"mutual-tls-{slot}"], capture_output=True, check=False)
 
 
-def work(slot: int, waiting: queue.SimpleQueue[Job]) -> None:
-    """Take one job after the other."""
-    while True:
+def work(slot: int, waiting: queue.SimpleQueue[Job], last_begin: float) -> None:
+    """Take one job after the other, until there are none or it is too late to begin one."""
+    while time.monotonic() < last_begin:
         try:
             job = waiting.get_nowait()
         except queue.Empty:
@@ -119,6 +122,9 @@ def main() -> None:
     parser.add_argument("names", nargs="*", help="scenarios or test files (default: all)")
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="how many run side by side (default: one for each core)")
     parser.add_argument("--slot", type=int, default=1, help="the first worker's number, 1 to 250; others take the next (default: 1)")
+    parser.add_argument(
+        "--minutes", type=float, default=math.inf, help="how long all may take: what cannot be begun in time is left out, and named"
+    )
     given = parser.parse_args()
     chosen = [job for job in jobs() if not given.names or job.name in given.names]
     unknown = set(given.names) - {job.name for job in chosen}
@@ -128,11 +134,12 @@ def main() -> None:
     LOGS.mkdir(parents=True, exist_ok=True)
     print(f"{len(chosen)} jobs on container hosts, {given.workers} side by side:", flush=True)
     begun = time.monotonic()
+    last_begin = begun + 60 * (given.minutes - LAST_MINUTES)
     waiting: queue.SimpleQueue[Job] = queue.SimpleQueue()
     for job in chosen:
         job.log.unlink(missing_ok=True)
         waiting.put(job)
-    workers = [threading.Thread(target=work, args=(given.slot + number, waiting)) for number in range(given.workers)]
+    workers = [threading.Thread(target=work, args=(given.slot + number, waiting, last_begin)) for number in range(given.workers)]
     for worker in workers:
         worker.start()
     try:
@@ -147,11 +154,14 @@ def main() -> None:
             job.end()
         for worker in workers:
             worker.join()
-    failed = [job for job in chosen if job.code != 0]
+    left_out = [job for job in chosen if job.code is None and time.monotonic() >= last_begin]
+    failed = [job for job in chosen if job.code != 0 and job not in left_out]
     for job in failed:
         print(f"\n{job.account()}")
     minutes = (time.monotonic() - begun) / 60
-    print(f"\n{len(chosen) - len(failed)} of {len(chosen)} passed in {minutes:.1f} minutes.")
+    if left_out:
+        print(f"\nNot run, because {given.minutes:g} minutes were given: {', '.join(job.name for job in left_out)}.")
+    print(f"\n{len(chosen) - len(failed) - len(left_out)} of {len(chosen)} passed in {minutes:.1f} minutes.")
     sys.exit(1 if failed else 0)
 
 
