@@ -418,6 +418,29 @@ def test_options_that_are_no_wish(options: dict, message: str) -> None:
     assert str(refused.value).startswith(message)
 
 
+# --- who signs -------------------------------------------------------------------------------------------------------
+
+SIGNED = replace(ENTRY, issuer=CA, chain_sha256=("aa", "ca"))
+
+
+def test_a_certificate_that_somebody_else_signed_is_replaced_where_the_own_key_is_to_sign() -> None:
+    assert identity_change(replace(WISH, signer="any"), SIGNED, NOW) is None
+    assert identity_change(replace(WISH, signer="key"), ENTRY, NOW) is None
+    change = identity_change(replace(WISH, signer="key"), SIGNED, NOW)
+    assert change is not None
+    assert (change.action, change.reason) == ("renew", "it was signed by 'CN=The CA' where its own key is to sign it")
+
+
+@pytest.mark.parametrize("entry", [ENTRY, SIGNED], ids=["of_its_own_key", "of_a_ca"])
+def test_what_an_authority_signs_is_not_renewed_here(entry: EntryFacts) -> None:
+    """Neither when it is due, nor when it says something else: the authority is asked."""
+    due = replace(entry, not_after=at(NOW + DAY), subject="CN=another")
+    assert identity_change(replace(WISH, signer="authority"), due, NOW) is None
+    made = identity_change(replace(WISH, signer="authority"), None, NOW)
+    assert made is not None
+    assert made.action == "create"
+
+
 # --- trusted certificates --------------------------------------------------------------------------------------------
 
 A, B = issue("a"), issue("b")

@@ -406,3 +406,22 @@ def test_a_certificate_belongs_to_its_key() -> None:
     assert x509.certifies(issued.der, issued.key)
     assert not x509.certifies(issued.der, new_key())
     assert not x509.certifies(issued.der, ec.generate_private_key(ec.SECP384R1()))
+
+
+# --- who signed ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["RSA", "EC", "Ed25519"])
+def test_who_signed_a_certificate_is_known_by_name_and_key(kind: str) -> None:
+    ca, namesake = (issue("The CA", ca=True, key=new_key(kind)) for _each in range(2))
+    other_ca = issue("Another CA", ca=True, key=ca.key)
+    leaf = issue("ec1", by=ca)
+    assert x509.is_signed_by(leaf.der, ca.der)
+    assert not x509.is_signed_by(leaf.der, namesake.der), "another key under the same name"
+    assert not x509.is_signed_by(leaf.der, other_ca.der), "the same key under another name"
+    assert not x509.is_signed_by(ca.der, leaf.der)
+
+
+def test_a_key_of_another_kind_under_the_same_name_signed_nothing() -> None:
+    leaf = issue("ec1", by=issue("The CA", ca=True, key=new_key("EC")))
+    assert not x509.is_signed_by(leaf.der, issue("The CA", ca=True, key=shared_key("RSA")).der)
