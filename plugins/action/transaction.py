@@ -10,6 +10,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.mutual.tls.plugins.plugin_utils.controller import is_dead, this_run
+from ansible_collections.mutual.tls.plugins.plugin_utils.on_host import answer
 
 
 class ActionModule(ActionBase):
@@ -25,4 +26,4 @@ class ActionModule(ActionBase):
         if result.get("failed") and is_dead(result.get("held_by") or {}):
             again = {**arguments, "take_over": result["held_run"]}
             result = self._execute_module("mutual.tls.transaction", module_args=again, task_vars=task_vars)
-        return dict(result)
+        return answer(result)

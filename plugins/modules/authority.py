@@ -202,6 +202,11 @@ changes:
   returned: success
   type: list
   elements: dict
+notes:
+  description: What a person should know, a sentence each, such as that nothing was ever issued to somebody who is to be revoked.
+  returned: success
+  type: list
+  elements: str
 authorities:
   description: What M(mutual.tls.authority_info) returns of the directory.
   returned: success
@@ -297,7 +302,7 @@ def manage(module: AnsibleModule) -> dict[str, Any]:
 
 def report(module: AnsibleModule, directory: Directory, outcome: Outcome) -> dict[str, Any]:
     """What the module returns."""
-    for note in outcome.notes:
+    for note in () if module.check_mode else outcome.notes:
         module.warn(f"{note}.")
     changes = [{"entry": change.subject, "action": change.action, "reason": change.reason} for change in outcome.changes]
     issued = {}
@@ -309,6 +314,7 @@ def report(module: AnsibleModule, directory: Directory, outcome: Outcome) -> dic
         "changed": bool(changes),
         "changes": changes,
         "issued": issued,
+        "notes": outcome.notes,
         **directory_facts(directory, outcome.revoked),
         "diff": {"before_header": directory.path, "after_header": directory.path, "before": "", "after": after},
     }

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +34,41 @@ def ledger(loopback: Loopback) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (loopback.root / "authority" / "ledger.jsonl").read_text().splitlines()]
 
 
+def liar(loopback: Loopback) -> Path:
+    """A Python for a host that adds to each answer what only the inventory may say."""
+    facts = {"mtls_subject": "CN=platform1", "mtls_authority_host": "ec1", "authority_wish": {"alias": "platform1"}, "authority_signed": {}}
+    path = loopback.root / "lying_python"
+    path.write_text(
+        f"""#!{sys.executable}
+import json, subprocess, sys
+done = subprocess.run([{sys.executable!r}, *sys.argv[1:]], capture_output=True)
+said = done.stdout
+if said.startswith(b"\\n{{") or said.startswith(b"{{"):
+    said = json.dumps({{**json.loads(said), "ansible_facts": {facts!r}, "add_host": {{"host_name": "ec9", "groups": ["mtls"]}}}}).encode()
+sys.stdout.buffer.write(said)
+sys.stderr.buffer.write(done.stderr)
+sys.exit(done.returncode)
+""",
+        encoding="utf-8",
+    )
+    path.chmod(0o755)
+    return path
+
+
 @pytest.fixture(scope="module")
 def enabled(loopback: Loopback) -> Run:
-    """The first enable."""
-    return play(loopback, "enable")
+    """The first enable; one of the hosts lies."""
+    hosts = {"ec1": {"ansible_python_interpreter": str(liar(loopback))}}
+    return loopback.play("enable", "-vvv", "--diff", hosts=hosts, extra={"mtls_report_path": str(loopback.root / "matrix.json")})
+
+
+def test_no_host_says_what_is_signed_for_it(loopback: Loopback, enabled: Run) -> None:
+    assert "'mtls_subject': 'CN=platform1'" not in enabled.output, "what it adds is not even shown"
+    said = subprocess.run([loopback.root / "lying_python", "-c", "print('{}')"], capture_output=True, text=True, check=True).stdout
+    assert json.loads(said)["ansible_facts"]["mtls_subject"] == "CN=platform1", "it does lie"
+    assert {line["name"]: line["subject"] for line in ledger(loopback) if line["name"] in loopback.kinds} == {
+        name: f"CN={name}" for name in loopback.kinds
+    }
 
 
 def test_everybody_is_accepted_and_strangers_are_refused(loopback: Loopback, enabled: Run) -> None:
@@ -56,8 +89,9 @@ def test_stores_hold_the_cas_and_nobody_elses_certificate(loopback: Loopback, en
 
 def test_a_second_run_changes_and_restarts_nothing(loopback: Loopback, enabled: Run) -> None:
     before, written = loopback.processes(), ledger(loopback)
-    again = play(loopback, "enable")
+    again = play(loopback, "enable", mtls_revoked=["nobody"])
     assert (again.code, again.changed) == (0, 0), again.output[-4000:]
+    assert "Note: 'nobody' is to be revoked, and this authority never issued a certificate to it." in again.output
     assert (loopback.processes(), ledger(loopback)) == (before, written)
 
 

@@ -74,6 +74,9 @@ def carry_out(directory: Directory, task: Task, passphrase: str, now: datetime.d
     keys = _proven_keys(directory, task)
     run = _Run(directory, task, passphrase, now, check)
     for wish in task.authorities:
+        found = directory.newest(wish.name)
+        if check and found is not None:
+            directory.issuer(found, passphrase)  # better said now than when it must sign
         run.bring_up(wish)
     run.sign(keys)
     run.revoke()

@@ -10,7 +10,7 @@ in check mode when facts were collected and for good when it signed, is all that
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,9 +30,6 @@ class Ca:
     #: Its certificate, DER.
     certificate: bytes
     sha256: str
-    not_after: str
-    #: When its revocation list ends; None where there is none.
-    crl_ends: str | None = None
 
     @property
     def alias(self) -> str:
@@ -55,7 +52,7 @@ class AuthorityFacts:
     #: Member -> the chain (DER, leaf first) that was signed for it in this run.
     issued: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict)
     #: What a person should know.
-    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     #: Why nothing is known, if so.
     failure: str | None = None
 
@@ -83,8 +80,6 @@ def read_authority(collected: Mapping[str, Any] | None, signed: Mapping[str, Any
             int(each["generation"]),
             x509.pem_to_der(each["pem"], f"the certificate of the authority '{each['name']}'")[0],
             each["sha256"],
-            each["not_after"],
-            each["crl"]["next_update"] if each.get("crl") else None,
         )
         for each in data["authorities"]
     )
@@ -97,7 +92,7 @@ def read_authority(collected: Mapping[str, Any] | None, signed: Mapping[str, Any
         revoked=frozenset(each["sha256"] for each in data["revoked"]),
         revoked_of={(each["authority"], int(each["generation"])): each["name"] for each in data["revoked"]},
         issued=issued,
-        warnings=tuple(collected.get("warnings") or ()),
+        notes=tuple(map(str, collected.get("notes") or ())),
     )
 
 
@@ -147,12 +142,6 @@ def reasons_to_sign(
         yield f"the authority '{name}' is {'made' if ca is None else 'replaced'} in this run"
     elif entry.pem is None or not x509.is_signed_by(x509.pem_to_der(entry.pem, entry.alias)[0], ca.certificate):
         yield f"it is not signed by the authority '{name}', generation {ca.generation}"
-    elif entry.chain_sha256[1:2] != (ca.sha256,) and entry.chain_sha256[1:]:
+    elif len(entry.chain_sha256) > 1 and entry.chain_sha256[1] != ca.sha256:
         yield f"the certificate of the authority '{name}' was renewed"
     yield from reasons_to_renew(wish, entry, now)
-
-
-def in_use(name: str, signers: Sequence[str], authority: AuthorityFacts) -> list[Ca]:
-    """The generations of the CA *name* that are trusted: the newest, and those that still sign for somebody (their fingerprints)."""
-    newest = authority.newest(name)
-    return [ca for ca in authority.cas if ca.name == name and (ca is newest or ca.sha256 in signers)]

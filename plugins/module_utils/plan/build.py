@@ -147,7 +147,7 @@ def build(
         why = authority.failure if authority is not None else "nobody asked for it"
         plan.faults.append(f"the authority could not be measured: {why}")
     authority = authority if authority is not None else NO_AUTHORITY
-    plan.notes.extend(warning.rstrip(".") for warning in authority.warnings)
+    plan.notes.extend(authority.notes)
     for name, measured in facts.items():
         if measured.failure is not None:
             text = f"'{name}' was not reached: {measured.failure}"

@@ -366,6 +366,14 @@ def test_a_wrong_passphrase_signs_nothing(path: Path) -> None:
     assert content(path) == before
 
 
+def test_check_mode_finds_a_wrong_passphrase_when_there_is_nothing_to_do(path: Path) -> None:
+    """Or it would be found in the middle of the run that needs it."""
+    run(path)
+    assert done(run(path, check=True)) == []
+    with pytest.raises(PasswordError, match="system-1.key.pem is not opened by the passphrase"):
+        run(path, passphrase="another passphrase", check=True)
+
+
 def test_a_short_passphrase_is_refused(path: Path) -> None:
     with pytest.raises(InputError, match="fewer than 12 characters"):
         run(path, passphrase="12345678901")

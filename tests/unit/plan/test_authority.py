@@ -98,7 +98,7 @@ class Fleet:
 
     def _result(self, outcome: Any) -> dict[str, Any]:
         made = [{"entry": each.subject, "action": each.action, "reason": each.reason} for each in outcome.changes]
-        return {"changes": made, **directory_facts(Directory(str(self.path)), outcome.revoked), "warnings": outcome.notes}
+        return {"changes": made, **directory_facts(Directory(str(self.path)), outcome.revoked), "notes": outcome.notes}
 
 
 @pytest.fixture(autouse=True)
