@@ -28,7 +28,7 @@ def loopback(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     """A running system without TLS; the test module's VARIABLES are its wishes, WITHOUT its missing members."""
     network = f"{64 + secrets.randbelow(150)}.{secrets.randbelow(250)}"  # another for each, so that runs may overlap
     wishes, without = getattr(request.module, "VARIABLES", {}), getattr(request.module, "WITHOUT", ())
-    system = Loopback(tmp_path_factory.mktemp("system"), network, java_home, dict(wishes), without)
+    system = Loopback(tmp_path_factory.mktemp("system"), network, dict(wishes), java_home=java_home, without=without)
     try:
         system.start()
         yield system

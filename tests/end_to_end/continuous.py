@@ -18,7 +18,8 @@ from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from loopback import PASSWORD, Loopback
+from fleet import PASSWORD
+from loopback import Loopback
 
 from ansible_collections.mutual.tls.plugins.module_utils import keystore as stores
 

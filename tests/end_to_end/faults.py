@@ -22,8 +22,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from fleet import PASSWORD, WORD
 from judges import s_client
-from loopback import PASSWORD, WORD, Loopback
+from loopback import Loopback
 
 from ansible_collections.mutual.tls.plugins.module_utils import pkcs12
 from ansible_collections.mutual.tls.plugins.module_utils.entries import Contents, PrivateKeyEntry, Protection, TrustedCertEntry

@@ -11,7 +11,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from loopback import PASSWORD, Loopback
+from fleet import PASSWORD
+from loopback import Loopback
 
 _PATH = "/usr/local/bin:/usr/bin:/bin"
 

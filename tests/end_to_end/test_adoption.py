@@ -9,8 +9,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from fleet import PASSWORD, Run
 from judges import keytool_entries, matrix
-from loopback import PASSWORD, Loopback, Run
+from loopback import Loopback
 from mediationzone.install import mzsh
 
 pytestmark = pytest.mark.long

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from loopback import PASSWORD, Loopback
+from fleet import PASSWORD
+from loopback import Loopback
 
 
 @pytest.fixture
 def idle(tmp_path: Path, java_home: Path) -> Loopback:
     """A system whose processes do not run: bad input is refused before anybody would notice."""
-    system = Loopback(tmp_path, "59.1", java_home, {"mtls_mediationzone_settings": "file"})
+    system = Loopback(tmp_path, "59.1", {"mtls_mediationzone_settings": "file"}, java_home=java_home)
     for name in system.kinds:
         (tmp_path / name / "etc").mkdir(parents=True)
     return system

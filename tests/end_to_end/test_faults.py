@@ -52,7 +52,8 @@ from faults import (
     wired,
     works,
 )
-from loopback import PASSWORD, Loopback
+from fleet import PASSWORD
+from loopback import Loopback
 from mediationzone.install import start_system, stop_system
 
 from ansible_collections.mutual.tls.plugins.module_utils import keystore as stores

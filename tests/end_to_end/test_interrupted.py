@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fleet import Run
 from judges import keytool_entries, matrix
-from loopback import Loopback, Run
+from loopback import Loopback
 from mediationzone.install import stop_system
 
 pytestmark = pytest.mark.long
@@ -94,7 +95,7 @@ def test_a_limited_run_keeps_the_trust_of_all_others(loopback: Loopback, finishe
 
 def test_a_member_that_left_the_inventory_is_purged_only_on_demand(loopback: Loopback, finished: Run, keytool: Path) -> None:
     """The failing twin: what is really named by nobody does go, when that is asked for."""
-    kept = Loopback(loopback.root, loopback.network, loopback.java_home, loopback.variables)
+    kept = Loopback(loopback.root, loopback.network, loopback.variables, java_home=loopback.java_home)
     del kept.kinds["desktop2"]
     run = kept.play("site")
     assert "'platform1' trusts certificates that the inventory does not name, and they are kept: desktop2" in run.output
@@ -106,7 +107,7 @@ def test_a_member_that_left_the_inventory_is_purged_only_on_demand(loopback: Loo
 
 def test_a_slice_of_the_inventory_does_not_purge_who_belongs_to_another(loopback: Loopback, finished: Run, keytool: Path) -> None:
     """Where a job is sliced nobody says so: what shows it is that somebody is connected who is no member."""
-    sliced = Loopback(loopback.root, loopback.network, loopback.java_home, loopback.variables)
+    sliced = Loopback(loopback.root, loopback.network, loopback.variables, java_home=loopback.java_home)
     del sliced.kinds["ec2"], sliced.kinds["desktop2"]
     kept = sliced.play("site", extra={"mtls_purge_trusted": True})
     assert kept.code == 0, kept.output

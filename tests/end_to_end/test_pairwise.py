@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 from bystander import command_lines
+from fleet import PASSWORD, WORD, Run
 from judges import keytool_entries, matrix, openssl, outcomes, public_key, s_client
-from loopback import PASSWORD, WORD, Loopback, Run
+from loopback import Loopback
 
 LINKS = 4 + 3 + 1  # everybody to the platform, and the platform to the containers
 OUTSIDERS = 4 * 2  # no certificate and a stranger, at each of four endpoints

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 from bystander import command_lines
+from fleet import PASSWORD, WORD, Run
 from judges import keytool_entries, matrix, openssl, outcomes, s_client
-from loopback import PASSWORD, WORD, Loopback, Run
+from loopback import Loopback
 
 pytestmark = pytest.mark.long
 VARIABLES = {

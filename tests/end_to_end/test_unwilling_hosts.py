@@ -24,8 +24,9 @@ from faults import (
     wired,
     works,
 )
+from fleet import PASSWORD
 from judges import keytool_entries
-from loopback import PASSWORD, Loopback
+from loopback import Loopback
 from mediationzone.install import stop_system
 
 VARIABLES = {"mtls_key_type": "EC"}

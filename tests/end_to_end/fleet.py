@@ -1,0 +1,109 @@
+# Copyright: (c) 2026, mutual.tls contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Hosts on loopback addresses for one test file: an inventory, and playbooks run on it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+BIN = Path(sys.executable).parent
+#: Where the connection plugin is that can be cut.
+CONNECTIONS = Path(__file__).parent / "connections"
+#: A part of the password that no quoting changes; another in each process, whose command lines others watch.
+WORD = f"$word{os.getpid()}"
+#: Everything that breaks when a password goes through a shell, a template or a properties file unquoted.
+PASSWORD = f'it\'s a "pass" {WORD} !\\ {{x}} #1'
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of ansible-playbook."""
+
+    code: int
+    output: str
+    #: member -> recap counter -> number
+    recap: dict[str, dict[str, int]]
+
+    @property
+    def changed(self) -> int:
+        """How many tasks changed something, over all members."""
+        return sum(counters["changed"] for counters in self.recap.values())
+
+
+@dataclass
+class Fleet:
+    """Hosts that playbooks are run on."""
+
+    root: Path
+    #: The second and third number of its addresses, 127.x.y.n.
+    network: str
+    variables: dict[str, Any] = field(default_factory=dict)
+    #: Member -> its kind.
+    kinds: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """Member -> its address."""
+        return {name: f"127.{self.network}.{number}" for number, name in enumerate(self.kinds, start=11)}
+
+    def host(self, name: str) -> dict[str, Any]:
+        """The inventory's entry of one member."""
+        return {"mtls_kind": self.kinds[name], "mtls_address": self.addresses[name], "mtls_source_address": self.addresses[name]}
+
+    def inventory(self, hosts: dict[str, dict[str, Any]] | None = None) -> Path:
+        """Write the inventory; *hosts* adds to, or replaces, variables of single members."""
+        entries = {name: {**self.host(name), **(hosts or {}).get(name, {})} for name in self.kinds}
+        variables = {
+            "ansible_connection": "local",
+            "ansible_python_interpreter": sys.executable,
+            "ansible_pipelining": True,
+            "mtls_keystore_password": PASSWORD,
+            "mtls_subject_alt_name": ["IP:{{ mtls_address }}"],
+            **self.variables,
+        }
+        path = self.root / "inventory.json"
+        path.write_text(json.dumps({"mtls": {"hosts": entries, "vars": variables}}), encoding="utf-8")
+        return path
+
+    def play(
+        self,
+        playbook: str,
+        *options: str,
+        hosts: dict[str, dict[str, Any]] | None = None,
+        extra: dict[str, Any] | None = None,
+        env: dict[str, str] | None = None,
+    ) -> Run:
+        """Run a playbook of the collection on the system."""
+        command = self.command(playbook, *options, hosts=hosts, extra=extra)
+        done = subprocess.run(command, cwd=self.root, env=self.environment(env), capture_output=True, text=True, check=False, timeout=300)
+        recap = {
+            found["member"]: {name: int(number) for name, number in re.findall(r"(\w+)=(\d+)", found["counters"])}
+            for found in re.finditer(r"^(?P<member>\S+)\s+: (?P<counters>ok=.*)$", done.stdout, re.MULTILINE)
+        }
+        return Run(done.returncode, done.stdout + done.stderr, recap)
+
+    def command(
+        self, playbook: str, *options: str, hosts: dict[str, dict[str, Any]] | None = None, extra: dict[str, Any] | None = None
+    ) -> list[str]:
+        """The command line that play() runs."""
+        given = ["--extra-vars", json.dumps(extra)] if extra else []
+        return [str(BIN / "ansible-playbook"), f"mutual.tls.{playbook}", "-i", str(self.inventory(hosts)), *given, *options]
+
+    def environment(self, more: dict[str, str] | None = None) -> dict[str, str]:
+        """What Ansible runs in: nothing of the user's own configuration."""
+        return {
+            **os.environ,
+            "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_HOME": str(self.root / "ansible"),
+            "ANSIBLE_LOCALHOST_WARNING": "0",
+            "ANSIBLE_CONNECTION_PLUGINS": str(CONNECTIONS),
+            **(more or {}),
+        }
