@@ -29,6 +29,8 @@ class Listener:
     pid: int | None
     #: When the process started, in seconds since the epoch.
     started: float | None
+    #: When the oldest of the workers that it started, and that have the same socket, was started; its own start where it has none.
+    workers_started: float | None = None
 
 
 def listener(host: str, port: int) -> Listener | None:
@@ -106,8 +108,8 @@ def _oldest(inodes: set[int], holders: dict[int, list[int]], proc: Path) -> List
     known = [(started, pid) for pid in pids for started in [_started(pid, proc)] if started is not None]
     if not known:
         return Listener(pid=None, started=None)
-    started, pid = min(known)
-    return Listener(pid, started)
+    (started, pid), *workers = sorted(known)
+    return Listener(pid, started, workers[0][0] if workers else started)
 
 
 def _stat(pid: int, proc: Path) -> str:

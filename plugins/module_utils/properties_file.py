@@ -386,5 +386,52 @@ class Colon:
         return '"' + "".join(map(written, text)) + '"'
 
 
+# nginx
+
+
+class Nginx:
+    """nginx's directives, ``name value;`` each on a line of its own, as in a file that is included in a server's block.
+
+    The grammar is ngx_conf_read_token's. Blocks, several directives on a line and directives over several lines are refused: a file
+    that is included for this purpose needs none.
+    """
+
+    _SETTING = re.compile(
+        r"""(?P<head>[ \t]*(?P<name>[^\s;{}#"'\\]+)[ \t]+)"""
+        r"""(?P<value>(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^"';{}#])*?)"""
+        r"""(?P<tail>[ \t]*;[ \t]*(?:\#.*)?)"""
+    )
+    _OTHER = re.compile(r"[ \t]*(?:#.*)?")
+    _PLAIN = re.compile(r"""[^\s;{}#"'\\$]+(?: [^\s;{}#"'\\$]+)*""")
+
+    def pieces(self, text: str) -> Iterator[Piece]:
+        for number, line in enumerate(_PHYSICAL_LINE.findall(text), 1):
+            body, end = _split_end(line)
+            found = self._SETTING.fullmatch(body)
+            if found:
+                yield Piece(line, found["name"], found["value"], found["head"], found["tail"] + end)
+            elif self._OTHER.fullmatch(body):
+                yield Piece(line)
+            else:
+                raise InputError(f"Line {number} of the file is not one directive of nginx that ends with ';' on the same line.")
+
+    def written(self, piece: Piece, value: str) -> str:
+        return piece.head + self._checked(piece.name or "", value) + piece.tail
+
+    def new(self, text: str, name: str, value: str) -> str:
+        end = _line_end(text)
+        if text and not text.endswith(("\r", "\n")):
+            text += end
+        return f"{text}{name} {self._checked(name, value)};{end}"
+
+    def _checked(self, name: str, value: str) -> str:
+        """The value, which is made of plain words: a variable or a quote would mean something to nginx."""
+        if not self._PLAIN.fullmatch(value):
+            raise InputError(
+                f"The value of '{name}' cannot be written for nginx: only words without quotes, braces, ';', '#', '$' and '\\'."
+            )
+        return value
+
+
 # HOCON leaves would be one more of these.
-FORMATS: Mapping[str, Syntax] = {"java_properties": JavaProperties(), "colon": Colon()}
+FORMATS: Mapping[str, Syntax] = {"java_properties": JavaProperties(), "colon": Colon(), "nginx": Nginx()}

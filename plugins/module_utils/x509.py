@@ -10,6 +10,7 @@ TLS usages, a critical key usage (RFC 5280 sections 4.2.1.3, 4.2.1.9 and 4.2.1.1
 from __future__ import annotations
 
 import base64
+import contextlib
 import datetime
 import hashlib
 import ipaddress
@@ -286,6 +287,23 @@ def pem_to_der(text: str, what: str) -> list[bytes]:
     if not certificates:
         raise InputError(f"{what} holds no PEM certificate (-----BEGIN CERTIFICATE-----).")
     return certificates
+
+
+def pem_blocks(text: str, label: str) -> list[bytes]:
+    """The DER of each block of a PEM text (RFC 7468) with that label; what is no Base64 is left out."""
+    found = []
+    for block in re.findall(rf"-----BEGIN {label}-----(.*?)-----END {label}-----", text, re.DOTALL):
+        with contextlib.suppress(ValueError):
+            found.append(base64.b64decode("".join(block.split()), validate=True))
+    return found
+
+
+def crl_sha256(text: str) -> str:
+    """The fingerprint of the first revocation list in a PEM text: lower-case hex. Raises InputError where there is none."""
+    found = pem_blocks(text, "X509 CRL")
+    if not found:
+        raise InputError("There is no revocation list (-----BEGIN X509 CRL-----) where one is expected.")
+    return sha256(found[0])
 
 
 def readable_certificates(text: str, what: str) -> list[bytes]:

@@ -40,10 +40,12 @@ options:
         ASCII are written as C(\uXXXX), which Java reads the same in both.
       - V(colon) is a file of flat lines, each a name, a colon, a blank and a value, such as Apache Flink's C(config.yaml). Values are
         quoted only where YAML would read something else. A name that lies below a nested block is refused.
+      - V(nginx) is a file of nginx's directives, each on a line of its own and none in a block, to be included where they belong.
     type: str
     choices:
       - java_properties
       - colon
+      - nginx
     default: java_properties
   values:
     description:
@@ -187,7 +189,7 @@ from ansible_collections.mutual.tls.plugins.module_utils.errors import InputErro
 def argument_spec() -> dict[str, Any]:
     return {
         "path": {"type": "path", "required": True},
-        "format": {"type": "str", "choices": ["java_properties", "colon"], "default": "java_properties"},
+        "format": {"type": "str", "choices": list(properties_file.FORMATS), "default": "java_properties"},
         "values": {"type": "dict", "default": {}},
         "secrets": {"type": "dict", "default": {}, "no_log": True},
         "encrypted": {"type": "dict", "default": {}, "no_log": True},

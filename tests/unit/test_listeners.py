@@ -131,6 +131,7 @@ def test_the_oldest_of_the_processes_that_share_a_socket():
         who = listener("127.0.0.1", port)
         process.communicate("\n")
     assert who.pid == process.pid
+    assert who.workers_started >= who.started + 0.1, "its worker was started later"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user, who may not look at our files")
@@ -145,7 +146,7 @@ def test_who_it_is_stays_unknown_without_the_right_to_look():
         run = [sys.executable, "-c", look, str(server.getsockname()[1])]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         said = subprocess.run(run, capture_output=True, text=True, check=True, env=environment).stdout
-    assert said.strip() == "Listener(pid=None, started=None)"
+    assert said.strip() == "Listener(pid=None, started=None, workers_started=None)"
 
 
 def test_many_endpoints_in_one_walk(monkeypatch):

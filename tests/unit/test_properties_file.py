@@ -326,3 +326,43 @@ def test_texts_that_look_like_something_else_keep_their_text(value: str) -> None
     document = properties_file.parse("", "colon")
     document.set("a", value)
     assert str(yaml.safe_load(document.text)["a"]) == value
+
+
+# --- nginx ------------------------------------------------------------------------------------------------------------
+
+NGINX_FILE = """# of the administrator
+ssl_protocols TLSv1.2 TLSv1.3;
+  ssl_ciphers "HIGH:!aNULL";   # quoted
+
+ssl_verify_client   off;
+"""
+
+
+def test_nginx_directives_are_read() -> None:
+    assert properties_file.parse(NGINX_FILE, "nginx").values == {
+        "ssl_protocols": "TLSv1.2 TLSv1.3",
+        "ssl_ciphers": '"HIGH:!aNULL"',
+        "ssl_verify_client": "off",
+    }
+
+
+def test_of_nginx_directives_one_changes_and_all_else_stays() -> None:
+    document = properties_file.parse(NGINX_FILE, "nginx")
+    document.set("ssl_verify_client", "on")
+    assert document.text == NGINX_FILE.replace("off", "on")
+    document.set("ssl_crl", "/etc/mutual_tls/trust.pem")
+    assert document.text.endswith("ssl_crl /etc/mutual_tls/trust.pem;\n")
+    document.remove("ssl_ciphers")
+    assert "ssl_ciphers" not in document.text
+
+
+@pytest.mark.parametrize("text", ["server {\n}\n", "a b; c d;\n", "a\n", "a b\n  c;\n", 'a "b;\n'])
+def test_what_is_no_plain_directive_of_nginx_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match="Line 1 of the file is not one directive of nginx"):
+        properties_file.parse(text, "nginx")
+
+
+@pytest.mark.parametrize("value", ["a;b", "$host", "{", "a b}", 'a"', "a\nb", "", "a # b", "\\"])
+def test_a_value_that_nginx_would_read_otherwise_is_refused(value: str) -> None:
+    with pytest.raises(InputError, match="The value of 'a' cannot be written for nginx"):
+        properties_file.parse("", "nginx").set("a", value)
