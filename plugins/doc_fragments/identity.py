@@ -77,8 +77,10 @@ options:
         description:
           - Who signs the certificate. With V(key) it is the identity's own key, and a certificate that somebody else signed is replaced.
             With V(any) such a one is kept, and it is an error when it is due and no other is handed in.
-          - With V(authority) a new key gets a certificate of its own until a chain is handed in, and one that is due stays as it is. What
-            O(identity.csr) returns is what an authority signs.
+          - With V(authority) it is somebody else, and a certificate that is due stays as it is until a chain is handed in. What
+            O(identity.csr) returns is what an authority signs. A first key gets a certificate of its own meanwhile.
+          - A key that replaces another waits for its chain in a keystore beside this one, with C(.next) after its name, so that what reads
+            this one goes on with what works. The two change places when the chain is handed in.
         type: str
         choices: [any, key, authority]
         default: any

@@ -219,7 +219,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.mutual.tls.plugins.module_utils import files, keystore, options, store_changes, x509
+from ansible_collections.mutual.tls.plugins.module_utils import files, keystore, options, pending, store_changes, x509
 from ansible_collections.mutual.tls.plugins.module_utils.edge import run
 from ansible_collections.mutual.tls.plugins.module_utils.entries import PrivateKeyEntry
 from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError, StoreError
@@ -299,12 +299,13 @@ def converge(module: AnsibleModule, wished: StoreWish) -> dict[str, Any]:
     existing, under_old_password = open_existing(params)
     if params["state"] == "absent":
         return remove(module, existing)
+    waiting: list[StoreChange] = []
     if params["copy_content"] is not None:
         store, changes, data = copy(params, existing)
     else:
-        store, changes, data = change(module, wished, existing, under_old_password)
+        store, changes, data, waiting = change(module, wished, existing, under_old_password)
     result: dict[str, Any] = {}
-    if changes:
+    if changes or waiting:
         check_place(module, path)
         for remark in (*store.contents.remarks, *store.contents.repairs):  # what is strange in the file, and may be lost now
             module.warn(f"{path}: {remark}.")
@@ -314,10 +315,17 @@ def converge(module: AnsibleModule, wished: StoreWish) -> dict[str, Any]:
             result["backup_file"] = files.keep_copy(path)
         with refusals_named(path):
             existing = keystore.write_store(path, store, data, params["password"])
+        if any(each.action == "install" for each in changes):
+            pending.forget(path)
     if existing is not None:
         attributes = set_attributes(module)
         changes = changes if is_new else changes + attributes
-    return {"changed": bool(changes), **result, **report(params, wished, existing, changes), "diff": diff(path, changes)}
+    result.update(report(params, wished, existing, [*changes, *waiting]))
+    if wished.identity is not None and not module.check_mode:
+        for each in waiting:
+            entry = pending.make(path, params["password"], wished.identity, each, datetime.datetime.now(datetime.timezone.utc))
+            result["identity"] = {**result["identity"], "csr": signing_request(wished.identity, entry)}
+    return {**result, "changed": bool(changes or waiting), "diff": diff(path, [*changes, *waiting])}
 
 
 def set_attributes(module: AnsibleModule) -> list[StoreChange]:
@@ -346,16 +354,19 @@ def open_existing(params: dict[str, Any]) -> tuple[keystore.Store | None, bool]:
 
 def change(
     module: AnsibleModule, wished: StoreWish, existing: keystore.Store | None, under_old_password: bool
-) -> tuple[keystore.Store, list[StoreChange], bytes]:
-    """The store as the options ask for it, what changes for that, and the file's new bytes.
+) -> tuple[keystore.Store, list[StoreChange], bytes, list[StoreChange]]:
+    """The store as the options ask for it, what changes for that, the file's new bytes, and the change that waits for an authority.
 
     They are made in check mode too, so that it refuses what the run would refuse; what it promises has no fingerprints of them.
     """
     params, now = module.params, datetime.datetime.now(datetime.timezone.utc)
     store = existing if existing is not None else keystore.Store.empty()
+    store = pending.with_pending(params["path"], params["password"], wished.identity, store)
     store_format = params["format"] or store.format
     key_password = check_protection(params, store_format)
-    changes = store_changes.plan_changes(wished, store, now)
+    planned = store_changes.plan_changes(wished, store, now)
+    waiting = [each for each in planned if pending.has_to_wait(wished.identity, each, store)]
+    changes = [each for each in planned if each not in waiting]
     changes += store_changes.key_password_changes(wished, store, changes, key_password) if store_format == "jks" else []
     if existing is not None:
         reasons = store_changes.reasons_to_protect_anew(store, params["format"], params["profile"], under_old_password=under_old_password)
@@ -364,14 +375,14 @@ def change(
             changes = [StoreChange("*", action, "; ".join(reasons)), *changes]
     if not changes:
         check_dates(module, wished, store, now)
-        return store, [], b""
+        return store, [], b"", waiting
     after, done = store_changes.carry_out(wished, changes, store, now, key_password)
     with refusals_named(params["path"]):
         data = keystore.serialize_store(after, params["password"], store_format=params["format"], profile=params["profile"])
         if module.check_mode:  # else write_store() does it
             keystore.verified(after, data, params["password"])
     check_dates(module, wished, after, now)
-    return after, changes if module.check_mode else done, data
+    return after, changes if module.check_mode else done, data, waiting
 
 
 @contextlib.contextmanager
@@ -444,6 +455,7 @@ def remove(module: AnsibleModule, existing: keystore.Store | None) -> dict[str, 
         if module.params["backup"]:
             result["backup_file"] = files.keep_copy(path)
         os.unlink(path)
+        pending.forget(path)
     lost = diff(path, changes)
     if existing is not None:
         lost["before"] = "".join(f"{each['alias']}: {each['sha256'] or each['type']}\n" for each in map(entry_facts, existing.entries))
