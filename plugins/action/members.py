@@ -23,6 +23,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "client_auth": {"type": "str", "choices": list(CLIENT_AUTH), "default": "required"},
     "revoked": {"type": "list", "elements": "str", "default": []},
     "purge_trusted": {"type": "bool", "default": False},
+    "phased": {"type": "bool", "default": False},
 }
 
 #: The inventory's words for one member.
@@ -50,7 +51,7 @@ class ActionModule(ActionBase):
             name: {variable: hostvars[name][variable] for variable in VARIABLES if variable in hostvars[name]}
             for name in arguments["names"]
         }
-        wishes = {name: arguments[name] for name in ("trust_model", "client_auth", "revoked", "purge_trusted")}
+        wishes = {name: arguments[name] for name in ("trust_model", "client_auth", "revoked", "purge_trusted", "phased")}
         try:
             system = read_system(inventory, Adapter.from_dict(arguments["adapter"]), **wishes)
         except MtlsError as error:
@@ -95,6 +96,7 @@ def _public(system: System, member: Member) -> dict[str, Any]:
         "key_alias": system.key_alias(member),
         "holds_copy": system.holds_copy(member),
         "has_settings": member.kind in system.adapter.settings_kinds,
+        "has_pem": member.kind in system.adapter.pem_kinds,
         "observe": [
             {
                 "server": link.server,
@@ -102,6 +104,7 @@ def _public(system: System, member: Member) -> dict[str, Any]:
                 "host": link.address,
                 "port": link.port,
                 "source_address": member.source_address,
+                "send": system.adapter.request,
             }
             for link in (() if member.revoked else system.links_from(member))
         ],

@@ -17,7 +17,8 @@ from ansible_collections.mutual.tls.plugins.module_utils import x509
 from ansible_collections.mutual.tls.plugins.module_utils.errors import MtlsError
 from ansible_collections.mutual.tls.plugins.module_utils.files import write_atomically
 from ansible_collections.mutual.tls.plugins.module_utils.plan.authority import signer_of
-from ansible_collections.mutual.tls.plugins.module_utils.plan.build import Plan, build
+from ansible_collections.mutual.tls.plugins.module_utils.plan.build import build
+from ansible_collections.mutual.tls.plugins.module_utils.plan.changes import Plan
 from ansible_collections.mutual.tls.plugins.module_utils.plan.matrix import Matrix, matrix
 from ansible_collections.mutual.tls.plugins.module_utils.plan.store import IdentityWish
 from ansible_collections.mutual.tls.plugins.module_utils.plan.system import System
@@ -29,6 +30,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "collected": {"type": "str", "required": True},
     "stores": {"type": "list", "elements": "str", "default": []},
     "settings": {"type": "list", "elements": "str", "default": []},
+    "pem": {"type": "str", "default": ""},
     "authority": {"type": "str"},
     "signed": {"type": "str"},
     "requests": {"type": "str"},
@@ -60,6 +62,7 @@ class ActionModule(ActionBase):
             arguments["collected"],
             stores=arguments["stores"],
             settings=arguments["settings"],
+            pem=arguments["pem"],
             authority=authority,
             check_mode=self._task.check_mode,
         )
@@ -115,7 +118,7 @@ def _for_tasks(system: System, plan: Plan, handshakes: Matrix) -> dict[str, Any]
     """What tasks look up by member: the order of restarts, and the handshakes to make."""
     probes: dict[str, list[dict[str, Any]]] = {}
     for probe in handshakes.probes:
-        probes.setdefault(probe.member, []).append(probe.to_option(system.members[probe.member].source_address))
+        probes.setdefault(probe.member, []).append(probe.to_option(system.members[probe.member].source_address, system.adapter))
     processes: dict[str, dict[str, list[str]]] = {}
     for restart in plan.restarts:
         processes.setdefault(restart.tier, {}).setdefault(restart.member, []).append(restart.process)

@@ -77,7 +77,7 @@ options:
       format:
         description: The format of the file.
         type: str
-        choices: [java_properties, colon]
+        choices: [java_properties, colon, nginx]
         default: java_properties
       names:
         description: The settings that are not secret and whose values are returned.
@@ -138,6 +138,26 @@ options:
       source_address:
         description: The local address to connect from.
         type: str
+      send:
+        description: What to write to an endpoint that refuses only then, such as an HTTP request for nginx.
+        type: str
+  pem:
+    description: The PEM files that the product reads, which M(mutual.tls.pem_files) writes from the keystore.
+    type: dict
+    suboptions:
+      identity_path:
+        description: The file with the private key and its chain.
+        type: path
+        required: true
+      trust_path:
+        description: The file with whom to trust.
+        type: path
+        required: true
+  reloads:
+    description:
+      - Whether what listens at O(endpoints) starts new workers when it loads its files anew, as nginx does; then C(started) is theirs.
+    type: bool
+    default: false
   record:
     description: The file that says which run is changing the member; see M(mutual.tls.transaction).
     type: path
@@ -182,6 +202,10 @@ settings:
     - C(values) of the settings that are not secret, C(secret_changes), what must be stored anew and why, and C(modified), when their
       file was last written.
   returned: when O(settings) is given
+  type: dict
+pem:
+  description: The PEM files, as M(mutual.tls.pem_files) returns them.
+  returned: when O(pem) is given
   type: dict
 endpoints:
   description:
@@ -230,6 +254,7 @@ from ansible_collections.mutual.tls.plugins.module_utils import (
     keystore,
     listeners,
     options,
+    pem_files,
     properties_file,
     seals,
     settings,
@@ -256,6 +281,7 @@ def argument_spec() -> dict[str, Any]:
         "host": {"type": "str", "required": True},
         "port": {"type": "int", "required": True},
         "source_address": {"type": "str"},
+        "send": {"type": "str"},
     }
     endpoint = {"name": {"type": "str", "required": True}, "host": {"type": "str", "required": True}, "port": {"type": "int"}}
     return {
@@ -281,7 +307,7 @@ def argument_spec() -> dict[str, Any]:
                 "mzsh": {"type": "path"},
                 "container": {"type": "str"},
                 "path": {"type": "path"},
-                "format": {"type": "str", "choices": ["java_properties", "colon"], "default": "java_properties"},
+                "format": {"type": "str", "choices": list(properties_file.FORMATS), "default": "java_properties"},
                 "names": {"type": "list", "elements": "str", "default": []},
                 "secrets": {"type": "dict", "default": {}, "no_log": True},
                 "encrypted": {"type": "dict", "default": {}, "no_log": True},
@@ -292,6 +318,14 @@ def argument_spec() -> dict[str, Any]:
         "endpoints": {"type": "list", "elements": "dict", "default": [], "options": endpoint},
         "observe": {"type": "list", "elements": "dict", "default": [], "options": observed},
         "record": {"type": "path"},
+        "pem": {
+            "type": "dict",
+            "options": {
+                "identity_path": {"type": "path", "required": True},
+                "trust_path": {"type": "path", "required": True},
+            },
+        },
+        "reloads": {"type": "bool", "default": False},
         "timeout": {"type": "int", "default": 5},
     }
 
@@ -321,11 +355,12 @@ def collect(params: dict[str, Any]) -> dict[str, Any]:
             "proof": prove(params, store),
             "identity_wish": params["identity"],
             "settings": read_settings(params["settings"]) if params["settings"] else None,
+            "pem": pem_files.pem_facts(**params["pem"], store=store, alias=params["key_alias"]) if params["pem"] else None,
             "clock": time.time(),
             "transaction": transactions.find(params["record"]) if params["record"] else None,
         }
         result["observed"] = list(seen)
-        result["endpoints"] = with_start_times(list(own))
+        result["endpoints"] = with_start_times(list(own), params["reloads"])
     return result
 
 
@@ -389,19 +424,20 @@ def look_at(endpoint: dict[str, Any], timeout: int) -> dict[str, Any]:
     return {**facts, **seen_facts, "clients": connections.clients(endpoint["host"], endpoint["port"])}
 
 
-def with_start_times(endpoints: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """*endpoints* with the times when their processes started."""
+def with_start_times(endpoints: list[dict[str, Any]], reloads: bool) -> list[dict[str, Any]]:
+    """*endpoints* with the times when their processes, or the workers of a server that reloads, started."""
     listening = [(endpoint["host"], endpoint["port"]) for endpoint in endpoints if endpoint["listening"]]
     found = listeners.listeners(listening)
     for endpoint in endpoints:
         process = found.get((endpoint["host"], endpoint["port"]))
-        endpoint["started"] = process.started if process is not None else None
+        endpoint["started"] = None if process is None else process.workers_started if reloads else process.started
     return endpoints
 
 
 def observe(item: dict[str, Any], timeout: int) -> dict[str, Any]:
     """What another member's endpoint demands."""
-    seen = observation.observe(item["host"], item["port"], timeout, source_address=item["source_address"])
+    send = item["send"].encode("utf-8") if item["send"] else None
+    seen = observation.observe(item["host"], item["port"], timeout, source_address=item["source_address"], send=send)
     source = connections.source_address(item["host"], item["port"], item["source_address"])
     told = {"listening": seen.listening, "asks": seen.asks, "reason": seen.reason, "source": source}
     return {"server": item["server"], "endpoint": item["endpoint"], **told}

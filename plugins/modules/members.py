@@ -49,6 +49,12 @@ options:
     description: Whether trusted certificates that no member explains are to be removed.
     type: bool
     default: false
+  phased:
+    description:
+      - Whether what runs takes up its files one process after the other, so that old and new must fit each other at every moment. With the
+        trust model V(authority), identities and trust are then changed in phases, see M(mutual.tls.plan).
+    type: bool
+    default: false
 notes:
   - It fails in a play with C(serial), or with the strategy C(free) or C(host_pinned), because what is planned is planned for all members
     at once.
@@ -101,6 +107,9 @@ members:
       type: bool
     has_settings:
       description: Whether the product has settings for it.
+      type: bool
+    has_pem:
+      description: Whether the product reads PEM files there.
       type: bool
     address:
       description: Where others reach it.

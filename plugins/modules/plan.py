@@ -49,6 +49,10 @@ options:
     type: list
     elements: str
     default: []
+  pem:
+    description: The name of a result of M(mutual.tls.pem_files) that is newer than the facts.
+    type: str
+    default: ""
   authority:
     description:
       - The name of the variable in which the result of M(mutual.tls.authority) in check mode was registered, which says what the authority

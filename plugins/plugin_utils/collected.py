@@ -15,13 +15,13 @@ from ansible_collections.mutual.tls.plugins.module_utils import crypto, x509
 from ansible_collections.mutual.tls.plugins.module_utils.errors import MtlsError
 from ansible_collections.mutual.tls.plugins.module_utils.plan.authority import AuthorityFacts, read_authority
 from ansible_collections.mutual.tls.plugins.module_utils.plan.build import setting_values
-from ansible_collections.mutual.tls.plugins.module_utils.plan.measured import Facts, read_facts
+from ansible_collections.mutual.tls.plugins.module_utils.plan.measured import Facts, SettingsFacts, read_facts
 from ansible_collections.mutual.tls.plugins.module_utils.plan.system import Adapter, System, read_system
 
 
 def system_from(option: Mapping[str, Any]) -> System:
     """The system that mutual.tls.members returned."""
-    wishes = {name: option[name] for name in ("trust_model", "client_auth", "revoked", "purge_trusted")}
+    wishes = {name: option[name] for name in ("trust_model", "client_auth", "revoked", "purge_trusted", "phased")}
     try:
         crypto.require()
         return read_system(option["inventory"], Adapter.from_dict(option["adapter"]), **wishes)
@@ -36,13 +36,15 @@ def gather(
     *,
     stores: Sequence[str] = (),
     settings: Sequence[str] = (),
+    pem: str = "",
     authority: AuthorityFacts | None = None,
     check_mode: bool = False,
 ) -> dict[str, Facts]:
     """The facts of every member: the result of member_info under the name *collected*, overlaid with later results.
 
-    *stores* are names of results of the module keystore, *settings* of the modules that write settings. A member without results
-    was outside of ``--limit``, or did not answer. What *authority* signed is in a member's store as if it were installed.
+    *stores* are names of results of the module keystore, *settings* of the modules that write settings, *pem*
+    of the module pem_files. A member without results was outside of ``--limit``, or did not answer. What *authority* signed is in a
+    member's store as if it were installed.
     """
     facts = {}
     for name in system.members:
@@ -56,8 +58,11 @@ def gather(
             facts[name] = read_facts(None)
         else:
             data = _with_stores(result, [variables.get(store) or {} for store in stores])
+            data = _with_pem(data, variables.get(pem) or {})
             changed = [change["name"] for setting in settings for change in _changes(variables.get(setting))]
-            facts[name] = _read(data if check_mode or not changed else _with_settings(system, name, data, changed))
+            facts[name] = _read(data)
+            if changed and not check_mode:
+                facts[name] = _with_settings(facts[name], system, name, changed)
         if authority is not None and name in authority.issued:
             facts[name] = _with_chain(facts[name], system.members[name].alias, authority.issued[name])
     return facts
@@ -112,7 +117,13 @@ def _changes(result: Mapping[str, Any] | None) -> Sequence[Mapping[str, Any]]:
     return result["changes"] if result is not None and result.get("changed") else ()
 
 
-def _with_settings(system: System, name: str, data: Mapping[str, Any], changed: Sequence[str]) -> dict[str, Any]:
+def _with_pem(data: dict[str, Any], result: Mapping[str, Any]) -> dict[str, Any]:
+    """The newest of what was seen of the PEM files."""
+    newer = result.get("pem") and data.get("pem") and (result["pem"]["modified"] or 0) >= (data["pem"]["modified"] or 0)
+    return {**data, "pem": result["pem"]} if newer else data
+
+
+def _with_settings(facts: Facts, system: System, name: str, changed: Sequence[str]) -> Facts:
     """The settings as they are now: as desired, and perhaps not loaded by what runs."""
-    values = setting_values(system, system.members[name], data["store"]["path"])
-    return {**data, "settings": {"values": values, "secret_changes": [], "changed": list(changed)}}
+    values = setting_values(system, system.members[name], facts)
+    return dataclasses.replace(facts, settings=SettingsFacts(values, changed=tuple(changed)))

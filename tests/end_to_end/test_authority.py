@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from continuous import ContinuousClient
+from fleet import Run
 from judges import keytool_entries, matrix, outcomes
-from loopback import Loopback, Run
+from loopback import Loopback
 
 PASSPHRASE = "not the $word of stores"
 WITHOUT = ("ec2",)
@@ -103,7 +105,7 @@ def test_nothing_secret_is_in_the_output(loopback: Loopback, enabled: Run) -> No
 @pytest.mark.long
 def test_a_revoked_desktop_is_refused_and_all_others_are_not(loopback: Loopback, enabled: Run, keytool: Path) -> None:
     """The product reads no revocation lists: a new CA for clients signs for all others, and the old one is trusted no more."""
-    run = play(loopback, mtls_revoked=["desktop1"])
+    run = play(loopback, "revoke", revoke="desktop1")
     assert run.code == 0, run.output[-4000:]
     assert "'desktop1' is revoked, and mediationzone reads no revocation lists: all others get new certificates" in run.output
     assert ("desktop1", "platform1", "refused") in outcomes(loopback)
@@ -159,3 +161,34 @@ def test_and_to_the_authority_again(loopback: Loopback, enabled: Run, keytool: P
     assert run.code == 0, run.output[-4000:]
     assert all(row["as_expected"] for row in matrix(loopback))
     assert set(keytool_entries(keytool, loopback.store("platform1"))) == {"platform1", "system-ca-5", "clients-ca-5"}
+
+
+@pytest.mark.long
+def test_rolling_replaces_all_in_three_steps_and_stops_one_process_at_a_time(loopback: Loopback, enabled: Run, keytool: Path) -> None:
+    """Trust both, present the new, drop the old: whoever runs and whoever has restarted accept each other at every moment."""
+    before = loopback.processes()
+    with ContinuousClient(loopback, "ec1") as client:
+        run = play(loopback, "rotate", rotate_to=6, mtls_restart="rolling")
+    assert run.code == 0, run.output[-4000:]
+    assert run.output.count("Plan for mediationzone: ") == 3
+    assert "MediationZone | Stop, tier by tier" not in run.output
+    assert "To make this last, set 'mtls_generation: 6' in the inventory" in run.output
+    assert all(row["as_expected"] for row in matrix(loopback))
+    assert set(keytool_entries(keytool, loopback.store("platform1"))) == {"platform1", "system-ca-6", "clients-ca-6"}
+    assert loopback.processes() != before
+    refused = [attempt.failure for attempt in client.attempts if attempt.failure is not None and "SSL" in attempt.failure]
+    down = [attempt.failure for attempt in client.attempts if attempt.failure is not None and "SSL" not in attempt.failure]
+    print(f"{len(client.attempts)} connections, {len(refused)} refused, {len(down)} while the Platform restarted")
+    assert refused == []
+    again = play(loopback, "rotate", rotate_to=6, mtls_restart="rolling")
+    assert (again.code, again.changed) == (0, 0), again.output[-4000:]
+
+
+@pytest.mark.long
+def test_rotate_and_revoke_say_what_they_need(loopback: Loopback, enabled: Run) -> None:
+    run = play(loopback, "rotate", rotate_to=1)
+    assert run.code != 0
+    assert "N greater than the inventory's mtls_generation (1)" in run.output
+    run = play(loopback, "revoke")
+    assert run.code != 0
+    assert "Say who is to be revoked with --extra-vars revoke=NAME" in run.output

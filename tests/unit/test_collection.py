@@ -48,7 +48,7 @@ LAYERS = [
     # Decisions.
     {"plan"},
     # What modules measure for decisions, and how they carry them out.
-    {"authority", "facts", "mediationzone", "options", "store_changes", "transactions", "warnings"},
+    {"authority", "facts", "mediationzone", "options", "pem_files", "pending", "reloading", "store_changes", "transactions", "warnings"},
     # The only one that knows Ansible.
     {"edge"},
 ]

@@ -46,7 +46,7 @@ def activation(system: System, facts: Mapping[str, Facts], causes: Mapping[str, 
         if reason is not None:
             restarts.append(Restart(member.name, endpoint.name, endpoint.tier, reason))
     platforms = [restart for restart in restarts if restart.tier == system.adapter.start_order[0]]
-    if platforms:
+    if platforms and system.adapter.activation == "restart":
         due = {(restart.member, restart.process) for restart in restarts}
         restarts.extend(
             Restart(member.name, endpoint.name, endpoint.tier, f"'{platforms[0].member}' restarts, and this runs for it")
@@ -60,10 +60,12 @@ def old_and_new_fit(system: System, facts: Mapping[str, Facts], restarts: Sequen
     """Whether what is restarted works together with what is not yet, so that one process may follow the other.
 
     It does not when a process gets another certificate than the one that it serves, which the others have not loaded; *identities*
-    are the members whose own certificate this run changes.
+    are the members whose own certificate this run changes. In phases they have: what fits is decided before anything is changed.
     """
     for restart in restarts:
         member, measured = system.members[restart.member], facts[restart.member]
+        if system.phased and any(each.tls for each in measured.endpoints.values()):
+            continue
         if restart.member in identities or (system.holds_copy(member) and system.shared_source().name in identities):
             return False
         if measured.store is not None and measured.store.new_identity:
@@ -73,6 +75,17 @@ def old_and_new_fit(system: System, facts: Mapping[str, Facts], restarts: Sequen
         if found is not None and found.listening and (identity is None or found.served_sha256 != identity.sha256):
             return False
     return True
+
+
+def is_loaded(system: System, member: Member, measured: Facts) -> bool:
+    """Whether each process of the member that can be seen has loaded what lies on disk, and this run has not changed that since.
+
+    What does not listen reads its files, as far as anybody knows, when it connects.
+    """
+    if measured.store is not None and (measured.store.changed or measured.store.new_identity):
+        return False
+    found = (measured.endpoints.get(endpoint.name) for endpoint in member.endpoints if endpoint.port is not None)
+    return all(each is None or _unloaded(system, member, measured, each) is None for each in found)
 
 
 def _views(system: System, facts: Mapping[str, Facts]) -> Mapping[tuple[str, str], Mapping[str, str]]:
@@ -115,11 +128,11 @@ def _unloaded(system: System, member: Member, measured: Facts, found: EndpointFa
         return None
     if not found.tls:
         return "it does not speak TLS yet"
-    if found.started is not None and store.modified is not None and found.started < store.modified:
-        return "it was started before its keystore was last written"
+    read = ("its keystore was", store.modified) if measured.pem is None else ("its PEM files were", measured.pem.modified)
     written = measured.settings.modified if measured.settings is not None else None
-    if found.started is not None and written is not None and found.started < written:
-        return "it was started before its settings were last written"
+    for what, when in (read, ("its settings were", written)):
+        if found.started is not None and when is not None and found.started < when:
+            return f"it was started before {what} last written"
     identity = store.identity(system.key_alias(member))
     if identity is not None and found.served_sha256 is not None and found.served_sha256 != identity.sha256:
         return "it serves another certificate than the one in its keystore"

@@ -30,6 +30,8 @@ class Ca:
     #: Its certificate, DER.
     certificate: bytes
     sha256: str
+    #: Its revocation list, PEM.
+    crl: str | None = None
 
     @property
     def alias(self) -> str:
@@ -80,6 +82,7 @@ def read_authority(collected: Mapping[str, Any] | None, signed: Mapping[str, Any
             int(each["generation"]),
             x509.pem_to_der(each["pem"], f"the certificate of the authority '{each['name']}'")[0],
             each["sha256"],
+            each["crl"]["pem"] if each.get("crl") else None,
         )
         for each in data["authorities"]
     )

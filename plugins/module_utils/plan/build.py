@@ -3,131 +3,30 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One plan: what a run changes, with reasons; what it restarts, with reasons; every link with a verdict.
 
-A pure function of the inventory's wishes and the measured facts. What a module reports as changed, the summary that people
-read, check mode and the exit code all come from this one object.
+A pure function of the inventory's wishes and the measured facts.
 """
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import datetime
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
 
 from ansible_collections.mutual.tls.plugins.module_utils import settings, x509
 from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError
-from ansible_collections.mutual.tls.plugins.module_utils.plan.activation import Restart, activation, old_and_new_fit
-from ansible_collections.mutual.tls.plugins.module_utils.plan.authority import (
-    NO_AUTHORITY,
-    AuthorityFacts,
-    generations,
-    is_replaced,
-    is_signed,
-    reasons_to_sign,
-    signer_of,
-)
+from ansible_collections.mutual.tls.plugins.module_utils.plan.activation import activation, old_and_new_fit
+from ansible_collections.mutual.tls.plugins.module_utils.plan.authority import NO_AUTHORITY, AuthorityFacts, generations, signer_of
+from ansible_collections.mutual.tls.plugins.module_utils.plan.changes import Change, Plan
+from ansible_collections.mutual.tls.plugins.module_utils.plan.identities import new_identity
 from ansible_collections.mutual.tls.plugins.module_utils.plan.measured import Facts, SettingsFacts, StoreFacts
-from ansible_collections.mutual.tls.plugins.module_utils.plan.proof import Verdict, clock_words, prove
-from ansible_collections.mutual.tls.plugins.module_utils.plan.store import (
-    EntryFacts,
-    IdentityWish,
-    StoreChange,
-    StoreWish,
-    TrustWish,
-    identity_change,
-    parse_timestamp,
-    trust_changes,
-)
-from ansible_collections.mutual.tls.plugins.module_utils.plan.stores import Stores, check_certificates, connected_strangers, store_wishes
+from ansible_collections.mutual.tls.plugins.module_utils.plan.notes import notes
+from ansible_collections.mutual.tls.plugins.module_utils.plan.pem import plan_pem_files
+from ansible_collections.mutual.tls.plugins.module_utils.plan.proof import prove
+from ansible_collections.mutual.tls.plugins.module_utils.plan.store import EntryFacts, StoreChange, trust_changes
+from ansible_collections.mutual.tls.plugins.module_utils.plan.stores import Stores, check_certificates, store_wishes
 from ansible_collections.mutual.tls.plugins.module_utils.plan.system import Member, System
 
 _REMEDY = "Run it when all members are reached, or revoke the one that is gone (mtls_revoked)"
-
-
-@dataclass(frozen=True)
-class Change:
-    """One change on one member."""
-
-    member: str
-    #: ``keystore``, ``setting``, ``restart`` or ``authority``.
-    what: str
-    #: The entry, the setting, the process, or what the authority changes.
-    subject: str
-    action: str
-    reason: str
-
-
-@dataclass
-class Plan:
-    """What a run would do."""
-
-    changes: list[Change] = field(default_factory=list)
-    #: Members whose identity changes.
-    identities: list[str] = field(default_factory=list)
-    #: Those among them whose key must not be used again.
-    regenerate: list[str] = field(default_factory=list)
-    #: Those among them whose certificate an authority signed, and whose own key is to sign it now.
-    self_sign: list[str] = field(default_factory=list)
-    #: Member -> the chain (PEM, leaf first) that was signed for it and is to be installed.
-    install: dict[str, str] = field(default_factory=dict)
-    #: CA -> the generation that it is replaced by in this run, whatever the inventory wishes.
-    generations: dict[str, int] = field(default_factory=dict)
-    #: Members whose store is still under the previous password.
-    reprotect: list[str] = field(default_factory=list)
-    #: Member -> the member whose keystore it is to hold a copy of.
-    copies: dict[str, str] = field(default_factory=dict)
-    #: Member -> what its store is to trust and to trust no more; only where that changes something.
-    trust: dict[str, tuple[TrustWish, ...]] = field(default_factory=dict)
-    #: Members among those from whose store everything goes that nobody names.
-    purge: list[str] = field(default_factory=list)
-    #: Member -> all its settings that are not secret; only where any setting changes.
-    settings: dict[str, dict[str, str]] = field(default_factory=dict)
-    restarts: list[Restart] = field(default_factory=list)
-    #: Whether the restarts may follow one another; else all that is restarted is down at once.
-    may_roll: bool = True
-    verdicts: list[Verdict] = field(default_factory=list)
-    #: Why the run must stop before it changes anything.
-    faults: list[str] = field(default_factory=list)
-    #: What a person should know and that stops nothing.
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def state(self) -> str:
-        """``unprovable`` when a link fails or something is at fault, ``pending`` when there is something to do, else ``clean``."""
-        if self.faults or any(verdict.outcome == "fails" for verdict in self.verdicts):
-            return "unprovable"
-        return "pending" if self.changes else "clean"
-
-    def to_dict(self) -> dict[str, Any]:
-        """The plan as tasks, and ``plan.json``, read it: no secrets, PEM for certificates."""
-        return {
-            "state": self.state,
-            "changes": [dict(vars(change)) for change in self.changes],
-            "identities": self.identities,
-            "regenerate": self.regenerate,
-            "self_sign": self.self_sign,
-            "install": self.install,
-            "generations": self.generations,
-            "reprotect": self.reprotect,
-            "copies": self.copies,
-            "trust": {member: [_trust_option(wish) for wish in wishes] for member, wishes in self.trust.items()},
-            "purge": self.purge,
-            "settings": self.settings,
-            "restarts": [dict(vars(restart)) for restart in self.restarts],
-            "may_roll": self.may_roll,
-            "links": [verdict.to_dict() for verdict in self.verdicts],
-            "faults": self.faults,
-            "notes": self.notes,
-        }
-
-
-def _trust_option(wish: TrustWish) -> dict[str, Any]:
-    """The wish as the module keystore takes it."""
-    if wish.certificate is None:
-        return {"alias": wish.alias, "state": "absent"}
-    return {"alias": wish.alias, "cert_content": x509.der_to_pem(wish.certificate)}
 
 
 def build(
@@ -164,24 +63,22 @@ def build(
     new_identities: dict[str, StoreChange] = {}
     for member in managed:
         with _collected_faults(plan, member):
-            change = _new_identity(plan, system, member, facts[member.name], stores.wishes.get(member.name), authority, now)
+            change = new_identity(plan, system, member, facts, stores.wishes.get(member.name), authority, now)
             if change is not None:
                 new_identities[member.name] = change
     plan.identities = list(new_identities)
     for member in managed:
         with _collected_faults(plan, member):
             _plan_store(plan, system, member, facts, stores, new_identities)
+            plan_pem_files(plan, member, facts[member.name], stores, authority)
             _plan_settings(plan, system, member, facts[member.name])
     _plan_copies(plan, system, facts)
     _check_shared_key(plan, system, facts, new_identities)
-    plan.notes.extend(_purge_withheld(system, facts))
-    plan.notes.extend(_unmanaged(facts, stores))
-    plan.notes.extend(_wrong_clocks(facts, now))
-    plan.notes.extend(_ending(system, facts, plan.identities, now))
+    plan.later["distrust"] = [name for name, kept in stores.kept.items() if any(facts[because].reached for because in kept.values())]
+    plan.notes.extend(notes(system, facts, stores, plan.identities, now))
     plan.verdicts = list(prove(system, facts, stores, plan.identities, now))
     plan.faults.extend(_unproven_flips(plan, system, facts))
     plan.faults.extend(_unproven_identities(plan, system, new_identities))
-    plan.notes.extend(_strangers_revoked(system, facts))
     plan.restarts = activation(system, facts, _causes(plan))
     plan.may_roll = old_and_new_fit(system, facts, plan.restarts, plan.identities)
     plan.changes.extend(Change(restart.member, "restart", restart.process, "restart", restart.reason) for restart in plan.restarts)
@@ -207,40 +104,6 @@ def _plan_authority(plan: Plan, system: System, authority: AuthorityFacts) -> No
     for name, (generation, why) in generations(system, authority).items():
         plan.generations[name] = generation
         plan.changes.append(Change("(authority)", "authority", name, "replace", why))
-
-
-def _new_identity(
-    plan: Plan,
-    system: System,
-    member: Member,
-    measured: Facts,
-    wish: StoreWish | None,
-    authority: AuthorityFacts,
-    now: datetime.datetime,
-) -> StoreChange | None:
-    """What becomes of the identity that the member makes for itself, or has an authority sign."""
-    if wish is None or wish.identity is None:
-        return None
-    entry = measured.store.entry(wish.identity.alias) if measured.store is not None else None
-    if measured.store is not None and wish.identity.alias in measured.store.signed:
-        plan.install[member.name] = "".join(map(x509.der_to_pem, measured.store.signed[wish.identity.alias]))
-        plan.changes.append(Change(member.name, "keystore", wish.identity.alias, "install", "the authority signed it in this run"))
-    by_authority = system.trust_model == "authority"
-    change = identity_change(dataclasses.replace(wish.identity, signer="authority") if by_authority else wish.identity, entry, now)
-    if change is not None or entry is None:
-        return change
-    if not by_authority:
-        if not is_signed(entry, authority):
-            return None
-        plan.self_sign.append(member.name)
-        return StoreChange(entry.alias, "renew", f"the trust model is '{system.trust_model}', and an authority signed it", entry.sha256)
-    if entry.sha256 in authority.revoked:
-        plan.regenerate.append(member.name)
-        return StoreChange(entry.alias, "replace", "its certificate was revoked, and its key with it", entry.sha256)
-    signer = signer_of(member)
-    replaced = is_replaced(signer, authority, generations(system, authority))
-    reason = next(reasons_to_sign(member, wish.identity, entry, authority, replaced, now), None)
-    return StoreChange(entry.alias, "renew", reason, entry.sha256) if reason is not None else None
 
 
 def _plan_store(
@@ -298,7 +161,7 @@ def _plan_settings(plan: Plan, system: System, member: Member, measured: Facts) 
     """What changes in the product's settings for the member."""
     if member.kind not in system.adapter.settings_kinds or measured.settings is None or measured.store is None:
         return
-    desired = setting_values(system, member, measured.store.path)
+    desired = setting_values(system, member, measured)
     changes = settings.plan(settings.Desired(values=desired), measured.settings.values)
     reasons = {change.name: change.reason for change in changes} | dict(measured.settings.secret_changes)
     if reasons:
@@ -306,12 +169,14 @@ def _plan_settings(plan: Plan, system: System, member: Member, measured: Facts) 
         plan.changes.extend(Change(member.name, "setting", name, "set", reason) for name, reason in reasons.items())
 
 
-def setting_values(system: System, member: Member, keystore_path: str) -> dict[str, str]:
+def setting_values(system: System, member: Member, measured: Facts) -> dict[str, str]:
     """The member's settings that are not secret, by name."""
     words = {
-        "keystore_path": keystore_path,
+        "keystore_path": measured.store.path if measured.store is not None else "",
+        "identity_path": measured.pem.identity_path if measured.pem is not None else "",
+        "trust_path": measured.pem.trust_path if measured.pem is not None else "",
         "key_alias": system.key_alias(member),
-        "require_client_auth": "true" if system.client_auth == "required" else "false",
+        "require_client_auth": system.adapter.client_auth_words[system.client_auth],
     }
     return {name: value.format(**words) for name, value in system.adapter.settings.items()}
 
@@ -380,7 +245,7 @@ def _flip(system: System, wished: Mapping[str, str], found: SettingsFacts | None
     for name, value in system.adapter.settings.items():
         if name in new and system.client_auth == "required" and "{require_client_auth}" in value:
             return "demand certificates"
-        if name in new and name not in found.values and "{keystore_path}" in value:
+        if name in new and name not in found.values and ("{keystore_path}" in value or "{identity_path}" in value):
             return "speak TLS"
     return None
 
@@ -398,80 +263,11 @@ def _unproven_identities(plan: Plan, system: System, new_identities: Mapping[str
                     )
 
 
-def _strangers_revoked(system: System, facts: Mapping[str, Facts]) -> Iterator[str]:
-    """Names in mtls_revoked that nobody knows: perhaps they were meant to be others."""
-    known = {entry.alias for measured in facts.values() if measured.store is not None for entry in measured.store.entries}
-    for name in system.revoked:
-        if name not in system.members and name.lower() not in known:
-            yield f"'{name}' in mtls_revoked is no member, and nothing is trusted under that name"
-
-
-def _unmanaged(facts: Mapping[str, Facts], stores: Stores) -> Iterator[str]:
-    """Trusted certificates that no link explains: each is somebody who is let in."""
-    for name, wish in stores.wishes.items():
-        if wish.purge_trusted:
-            continue
-        store: StoreFacts | None = facts[name].store
-        known = {trusted.alias for trusted in wish.trusted}
-        aliases = [entry.alias for entry in store.entries if entry.type == "trusted_cert" and entry.alias not in known] if store else []
-        if aliases:
-            yield f"'{name}' trusts certificates that the inventory does not name, and they are kept: {', '.join(aliases)}"
-
-
-def _purge_withheld(system: System, facts: Mapping[str, Facts]) -> Iterator[str]:
-    """Why nothing is purged although that is asked for: somebody is connected of whom the inventory does not know."""
-    for name, endpoint, address in connected_strangers(system, facts) if system.purge_trusted else ():
-        yield (
-            f"no trusted certificate is purged (mtls_purge_trusted): {address} is connected to '{endpoint}' of '{name}', and no member "
-            "that was measured connects from there. Run it with the whole inventory; who is to go though connected is named in mtls_revoked"
-        )
-
-
-def _wrong_clocks(facts: Mapping[str, Facts], now: datetime.datetime) -> Iterator[str]:
-    """Hosts that would judge certificates, and date their own, by another time than the rest."""
-    for name, measured in facts.items():
-        error = measured.clock_error(now)
-        if error:
-            yield (
-                f"the clock of '{name}' is {clock_words(error)}: its host judges certificates by that time, and so does the plan; "
-                "have it set by a time server (NTP)"
-            )
-
-
-def _ending(system: System, facts: Mapping[str, Facts], identities: Collection[str], now: datetime.datetime) -> Iterator[str]:
-    """Certificates that end within renew_before and that this run does not renew."""
-    wishes = [measured.identity_wish.renew_before for measured in facts.values() if measured.identity_wish is not None]
-    usual = max(wishes, default=IdentityWish.renew_before)
-    trusted = {
-        entry.alias: entry
-        for measured in facts.values()
-        if measured.store is not None
-        for entry in measured.store.entries
-        if entry.type == "trusted_cert"
-    }
-    for member in system.members.values():
-        measured = facts[member.name]
-        if member.revoked or system.holds_copy(member) or member.name in identities:
-            continue
-        # What others trust of a member that was not reached is what it presents, as far as anybody knows.
-        entry = measured.store.identity(member.alias) if measured.store is not None else trusted.get(member.alias)
-        if entry is None or entry.not_after is None:
-            continue
-        least = measured.identity_wish.renew_before if measured.identity_wish is not None else usual
-        left = parse_timestamp(entry.not_after) - now
-        if datetime.timedelta() < left < least:
-            why = "nobody wishes it to be renewed" if measured.reached else "it was not reached"
-            yield (
-                f"the certificate of '{member.name}' ({entry.subject}, sha256 {entry.sha256}) ends on {entry.not_after}, in {left.days} "
-                f"days, sooner than renew_before ({x509.format_duration(least)}), and this run does not renew it: {why}"
-            )
-
-
 def _causes(plan: Plan) -> dict[str, str]:
     """Member -> why its processes must load anew what this run changes."""
     causes: dict[str, str] = {}
     for change in plan.changes:
-        if change.what == "keystore":
+        if change.what in ("keystore", "pem"):
             causes[change.member] = "its keystore changes"
         else:
             causes.setdefault(change.member, "its settings change")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.mutual.tls.plugins.module_utils.plan.measured import Facts
-from ansible_collections.mutual.tls.plugins.module_utils.plan.system import Endpoint, Link, Member, System
+from ansible_collections.mutual.tls.plugins.module_utils.plan.system import Adapter, Endpoint, Link, Member, System
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class PlannedProbe:
         names = {"nothing": "(no certificate)", "stranger": "(a stranger)"}
         return names.get(self.present, self.member)
 
-    def to_option(self, source_address: str | None) -> dict[str, Any]:
-        """The probe as the module handshake takes it."""
+    def to_option(self, source_address: str | None, adapter: Adapter | None = None) -> dict[str, Any]:
+        """The probe as the module handshake takes it; *adapter* is that of the product."""
         option: dict[str, Any] = {
             "name": f"{self.client} -> {self.link.server}:{self.link.port}",
             "host": self.link.address,
@@ -38,7 +38,13 @@ class PlannedProbe:
             "present": self.present,
             "expect": self.expect,
         }
-        return option if source_address is None else {**option, "source_address": source_address}
+        if source_address is not None:
+            option["source_address"] = source_address
+        if adapter is not None and adapter.request is not None:
+            option["send"] = adapter.request
+        if adapter is not None and adapter.checks_names:
+            option["server_name"] = self.link.address
+        return option
 
 
 @dataclass(frozen=True)
@@ -68,8 +74,14 @@ def matrix(system: System, facts: Mapping[str, Facts]) -> Matrix:
             probes.append(PlannedProbe(link.client, link, "keystore", "accepted"))
             if _is_outside(system, link):
                 from_outside.setdefault((link.server, link.endpoint), link)
-    expect = "refused" if system.client_auth == "required" else "accepted"
-    probes.extend(PlannedProbe(link.client, link, present, expect) for link in from_outside.values() for present in ("nothing", "stranger"))
+    # Who asks for a certificate judges the one that comes, also where none need come.
+    expected = {
+        "nothing": "refused" if system.client_auth == "required" else "accepted",
+        "stranger": "accepted" if system.client_auth == "none" else "refused",
+    }
+    probes.extend(
+        PlannedProbe(link.client, link, present, expect) for link in from_outside.values() for present, expect in expected.items()
+    )
     for member in system.members.values():
         if member.revoked:
             _probe_revoked(system, facts, member, probes, notes)
@@ -116,7 +128,7 @@ def _probe_revoked(system: System, facts: Mapping[str, Facts], member: Member, p
     if store is None or store.identity(system.key_alias(member)) is None:
         notes.append(f"'{member.name}' is revoked and has no identity that could be refused")
         return
-    expect = "refused" if system.client_auth == "required" else "accepted"
+    expect = "accepted" if system.client_auth == "none" else "refused"
     trusted = {entry.sha256 for entry in store.entries}
     for link in system.links_from(member):
         server = system.members[link.server]

@@ -69,21 +69,19 @@ class StoreFacts:
         if entry is None or entry.sha256 == x509.sha256(chain[0]):
             return self
         leaf = x509.describe(chain[0])
-        described = {name: leaf[name] for name in ("sha256", "subject", "issuer", "not_before", "not_after", "pem")}
+        names = ("sha256", "subject", "issuer", "not_before", "not_after", "pem", "key_type", "key_size", "curve")
+        described = {name: leaf[name] for name in names}
         installed = dataclasses.replace(
             entry,
             **described,
             subject_alt_name=tuple(leaf["subject_alt_name"]),
             chain_sha256=tuple(map(x509.sha256, chain)),
             chain_pem="".join(map(x509.der_to_pem, chain)),
-            key_matches=x509.public_key_of(chain[0]) == self._public_key(entry),
+            # Who asked for it holds the key, which may be one that waits beside the store; what installs it looks again.
+            key_matches=True,
         )
         entries = tuple(installed if each is entry else each for each in self.entries)
         return dataclasses.replace(self, entries=entries, new_identity=True, signed={alias: chain})
-
-    @staticmethod
-    def _public_key(entry: EntryFacts) -> bytes | None:
-        return x509.public_key_of(x509.pem_to_der(entry.pem, entry.alias)[0]) if entry.pem else None
 
     @functools.cached_property
     def _by_alias(self) -> Mapping[str, EntryFacts]:
@@ -102,6 +100,27 @@ class SettingsFacts:
     changed: tuple[str, ...] = ()
     #: When the file that holds them was last written, by its host's clock; None where they are in a registry.
     modified: float | None = None
+
+
+@dataclass(frozen=True)
+class PemFacts:
+    """The PEM files that a product reads, which are written from the keystore."""
+
+    identity_path: str
+    trust_path: str
+    #: Why the file with key and chain is not what the keystore says; None when it is.
+    identity_change: str | None
+    #: SHA-256 of the certificates, and of the revocation lists, in the file of whom to trust.
+    trusted: frozenset[str]
+    crls: frozenset[str]
+    #: When the last of the two was written, by its host's clock.
+    modified: float | None
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> PemFacts:
+        """The facts as the modules pem_files and member_info return them."""
+        paths = data["identity_path"], data["trust_path"]
+        return cls(*paths, data["identity_change"], frozenset(data["trusted"]), frozenset(data["crls"]), data["modified"])
 
 
 @dataclass(frozen=True)
@@ -126,6 +145,8 @@ class Facts:
     store: StoreFacts | None = None
     proof: str | None = None
     settings: SettingsFacts | None = None
+    #: None where the product reads the keystore itself.
+    pem: PemFacts | None = None
     endpoints: Mapping[str, EndpointFacts] = field(default_factory=dict)
     #: (server, endpoint) -> whether that endpoint lets in a client without certificate: ``required`` or ``not_required``.
     observed: Mapping[tuple[str, str], str] = field(default_factory=dict)
@@ -158,6 +179,7 @@ def read_facts(data: Mapping[str, Any] | None, *, failure: str | None = None, fa
         store=StoreFacts.from_dict(data["store"]) if data.get("store") else None,
         proof=data.get("proof"),
         settings=_settings(settings) if settings else None,
+        pem=PemFacts.from_dict(data["pem"]) if data.get("pem") else None,
         endpoints={
             item["name"]: EndpointFacts(
                 item["listening"], item["tls"], item["served_sha256"], item["started"], tuple(map(str, item.get("clients") or ()))

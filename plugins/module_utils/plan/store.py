@@ -353,6 +353,16 @@ def _trust_change(trusted: TrustWish, entry: EntryFacts | None) -> StoreChange |
     return None
 
 
+def trusted_after(entries: Sequence[EntryFacts], wish: StoreWish) -> frozenset[str]:
+    """The fingerprints of all certificates that the store trusts once *wish* is carried out."""
+    trusted = {entry.alias: entry.sha256 for entry in entries if entry.type == "trusted_cert" and not wish.purge_trusted}
+    for each in wish.trusted:
+        trusted.pop(each.alias, None)
+        if each.certificate is not None:
+            trusted[each.alias] = x509.sha256(each.certificate)
+    return frozenset(sha256 for sha256 in trusted.values() if sha256 is not None)
+
+
 def check_alias(alias: str, option: str) -> None:
     """Refuse an alias that no store can hold, or that nobody could name."""
     if not alias.strip() or not alias.isprintable():

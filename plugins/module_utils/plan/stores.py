@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ansible_collections.mutual.tls.plugins.module_utils import x509
 from ansible_collections.mutual.tls.plugins.module_utils.crypto import x509 as crypto_x509
 from ansible_collections.mutual.tls.plugins.module_utils.errors import TrustError
+from ansible_collections.mutual.tls.plugins.module_utils.plan.activation import is_loaded
 from ansible_collections.mutual.tls.plugins.module_utils.plan.authority import NO_AUTHORITY, AuthorityFacts, Ca, signer_of
 from ansible_collections.mutual.tls.plugins.module_utils.plan.measured import Facts
 from ansible_collections.mutual.tls.plugins.module_utils.plan.store import EntryFacts, StoreWish, TrustWish
@@ -29,6 +30,8 @@ class Stores:
     wishes: Mapping[str, StoreWish]
     #: member -> members whose certificate it is to trust and does not, because that certificate is not there yet.
     awaited: Mapping[str, tuple[str, ...]]
+    #: member -> alias that it goes on trusting -> the member because of which it does, who was not seen to present something else.
+    kept: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 def check_certificates(system: System, facts: Mapping[str, Facts], authority: AuthorityFacts = NO_AUTHORITY) -> Iterator[str]:
@@ -110,6 +113,7 @@ def store_wishes(system: System, facts: Mapping[str, Facts], authority: Authorit
     """What the store of each reached member should hold. Revoked members, and holders of a copy, have no wish of their own."""
     wishes: dict[str, StoreWish] = {}
     awaited: dict[str, tuple[str, ...]] = {}
+    kept: dict[str, Mapping[str, str]] = {}
     revoked = list(_revoked_certificates(system, facts))
     signers = {member.name: _signer(_leaf(member, facts), signer_of(member), authority) for member in system.members.values()}
     whole = not any(connected_strangers(system, facts))
@@ -118,7 +122,7 @@ def store_wishes(system: System, facts: Mapping[str, Facts], authority: Authorit
         measured = facts[member.name]
         if measured.reached and not member.revoked and not system.holds_copy(member):
             if system.trust_model == "authority":
-                trusted, missing = _trusted_through(system, member, facts, authority, signers)
+                trusted, missing, kept[member.name] = _trusted_through(system, member, facts, authority, signers)
             else:
                 trusted, missing = _trusted(system, member, facts)
             trusted.extend(_superseded(system, member, facts, authority, trusted))
@@ -128,7 +132,7 @@ def store_wishes(system: System, facts: Mapping[str, Facts], authority: Authorit
             purge = system.purge_trusted and whole and measured_all
             wishes[member.name] = StoreWish(measured.identity_wish, (*trusted, *distrusted), purge)
             awaited[member.name] = tuple(missing)
-    return Stores(wishes, awaited)
+    return Stores(wishes, awaited, kept)
 
 
 def connected_strangers(system: System, facts: Mapping[str, Facts]) -> Iterator[tuple[str, str, str]]:
@@ -167,29 +171,41 @@ def _trusted(system: System, member: Member, facts: Mapping[str, Facts]) -> tupl
 
 def _trusted_through(
     system: System, member: Member, facts: Mapping[str, Facts], authority: AuthorityFacts, signers: Mapping[str, Ca | None]
-) -> tuple[list[TrustWish], list[str]]:
-    """The CAs' certificates, and partners' own that no CA signed; and the names of the partners whose CA has no certificate yet."""
+) -> tuple[list[TrustWish], list[str], dict[str, str]]:
+    """The CAs' certificates, and partners' own that no CA signed; the names of the partners whose CA has no certificate yet; and what is
+    kept, by alias, only because of a partner that may still present what it is needed for.
+    """
     store = facts[member.name].store
     held = {entry.sha256 for entry in store.entries if entry.type == "trusted_cert"} if store is not None else set()
-    wanted: dict[str, Ca] = {}
+    needed: dict[str, Ca] = {}
+    perhaps: dict[str, tuple[Ca, str]] = {}
     own: list[TrustWish] = []
-    missing = []
+    missing, kept = [], {}
     for partner in system.partners(member):
         name = signer_of(partner)
-        newest = authority.newest(name)
-        signer = signers[partner.name]
-        found = [signer] if facts[partner.name].reached else [ca for ca in authority.cas if ca.name == name and ca.sha256 in held]
-        wanted.update({ca.alias: ca for ca in (newest, *found) if ca is not None})
+        newest, signer, measured = authority.newest(name), signers[partner.name], facts[partner.name]
+        needed.update({ca.alias: ca for ca in (newest, signer if measured.reached else None) if ca is not None})
+        over = measured.reached and (not system.phased or is_loaded(system, partner, measured))
+        if not over:
+            perhaps.update({ca.alias: (ca, partner.name) for ca in authority.cas if ca.name == name and ca.sha256 in held})
         old = store.entry(partner.alias) if store is not None else None
-        if signer is None and old is not None and old.pem is not None and old.type == "trusted_cert":
-            # It presents, as far as anybody knows, what no CA of ours signed.
-            own.append(TrustWish(partner.alias, _leaf(partner, facts) or x509.pem_to_der(old.pem, partner.alias)[0]))
-        elif signer is not None and old is not None and old.type == "trusted_cert":
-            own.append(TrustWish(partner.alias, reason=f"'{partner.name}' is trusted through the authority '{name}'"))
+        if old is not None and old.type == "trusted_cert":
+            if signer is not None and over:
+                own.append(TrustWish(partner.alias, reason=f"'{partner.name}' is trusted through the authority '{name}'"))
+            elif old.pem is not None:
+                # It presents, as far as anybody knows, what no CA of ours signed.
+                current = _leaf(partner, facts) if signer is None else None
+                own.append(TrustWish(partner.alias, current or x509.pem_to_der(old.pem, partner.alias)[0]))
+                if signer is not None:
+                    kept[partner.alias] = partner.name
         if newest is None:
             missing.append(partner.name)
+    for alias, (ca, because) in perhaps.items():
+        if alias not in needed:
+            needed[alias], kept[alias] = ca, because
     kinds = {"system": "the platform, and what runs for it", "clients": "people and desktops"}
-    return [*(TrustWish(ca.alias, ca.certificate, reason=f"it signs for {kinds[ca.name]}") for ca in wanted.values()), *own], missing
+    cas = [TrustWish(ca.alias, ca.certificate, reason=f"it signs for {kinds[ca.name]}") for ca in needed.values()]
+    return [*cas, *own], missing, kept
 
 
 def _signer(certificate: bytes | None, name: str, authority: AuthorityFacts) -> Ca | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError
@@ -39,8 +39,21 @@ class Adapter:
     checks_names: bool = False
     #: Whether servers read revocation lists; where they do not, a CA that signed for somebody revoked is replaced.
     reads_crl: bool = False
+    #: ``restart``, or ``reload``: how what runs takes up what lies on disk.
+    activation: str = "restart"
+    #: The kinds whose product reads PEM files, which are written from the keystore.
+    pem_kinds: tuple[str, ...] = ()
+    #: Client auth -> the product's own word for it.
+    client_auth_words: Mapping[str, str] = field(default_factory=dict)
+    #: What a client sends for a server that refuses only then.
+    request: str | None = None
     #: The oldest major version of Java that the product may run on; the plan takes what all from there on accept.
     oldest_java: int = 11
+
+    @property
+    def center(self) -> str:
+        """The kind that all others connect to: a system has at least one of them."""
+        return self.links[0][1]
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Adapter:
@@ -58,6 +71,10 @@ class Adapter:
             exempts_local_clients=bool(data.get("exempts_local_clients", False)),
             checks_names=bool(data.get("checks_names", False)),
             reads_crl=bool(data.get("reads_crl", False)),
+            activation=data.get("activation", cls.activation),
+            pem_kinds=tuple(data.get("pem_kinds", ())),
+            client_auth_words={value: str(word) for value, word in data["client_auth_words"].items()},
+            request=data.get("request"),
             oldest_java=int(data.get("oldest_java", 11)),
         )
 
@@ -114,6 +131,9 @@ class System:
     #: Names in mtls_revoked, members or not.
     revoked: tuple[str, ...] = ()
     purge_trusted: bool = False
+    #: Whether what runs takes up its files one after the other, so that old and new must fit each other at every moment: new trust is
+    #: everywhere before anything presents what needs it, and old trust goes when nothing does any more.
+    phased: bool = False
 
     def links(self) -> Iterator[Link]:
         """Every link, in the inventory's order of servers, then clients. Revoked members have none."""
@@ -169,7 +189,7 @@ class System:
 
     def shared_source(self) -> Member:
         """The member whose keystore all others copy in the trust model ``shared``: the first platform that is not revoked."""
-        return next(iter(self._active["platform"].values()))
+        return next(iter(self._active[self.adapter.center].values()))
 
     def holds_copy(self, member: Member) -> bool:
         """Whether *member* holds a copy of another's keystore; people and their desktops always have keys of their own."""
@@ -188,6 +208,7 @@ def read_system(
     client_auth: str,
     revoked: Sequence[str],
     purge_trusted: bool = False,
+    phased: bool = False,
 ) -> System:
     """The system that the inventory describes: host name -> its ``mtls_*`` variables.
 
@@ -201,16 +222,17 @@ def read_system(
     for name, variables in inventory.items():
         faults.extend(f"host '{name}': {fault}" for fault in _member_faults(name, variables, adapter))
     faults.extend(_alias_faults({name: _alias(name, variables) for name, variables in inventory.items()}, revoked))
-    platforms = [name for name, variables in inventory.items() if variables.get("mtls_kind") == "platform"]
-    if not platforms:
-        faults.append("no member has mtls_kind 'platform'; the system needs at least one")
-    elif set(platforms) <= set(revoked):
-        named = ", ".join(f"'{name}'" for name in platforms)
-        faults.append(f"mtls_revoked names every platform ({named}); the system needs at least one that is not revoked")
+    center = adapter.center
+    centers = [name for name, variables in inventory.items() if variables.get("mtls_kind") == center]
+    if not centers:
+        faults.append(f"no member has mtls_kind '{center}'; the system needs at least one")
+    elif set(centers) <= set(revoked):
+        named = ", ".join(f"'{name}'" for name in centers)
+        faults.append(f"mtls_revoked names every {center} ({named}); the system needs at least one that is not revoked")
     if faults:
         raise InputError("The inventory cannot be carried out; nothing was touched.\n" + "\n".join(f"  - {fault}" for fault in faults))
     members = {name: _member(name, variables, name in revoked) for name, variables in inventory.items()}
-    return System(members, adapter, trust_model, client_auth, tuple(revoked), purge_trusted)
+    return System(members, adapter, trust_model, client_auth, tuple(revoked), purge_trusted, phased and trust_model == "authority")
 
 
 def _member(name: str, variables: Mapping[str, Any], revoked: bool) -> Member:

@@ -8,10 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.mutual.tls.plugins.module_utils.plan.build import Plan
+from ansible_collections.mutual.tls.plugins.module_utils.plan.changes import Plan
 from ansible_collections.mutual.tls.plugins.module_utils.plan.system import System
 
 _WIDEST = 60
+#: What follows in the same run, once what comes before was carried out and measured.
+_LATER = {
+    "present": "once all whom they meet trust what signs them, new certificates for",
+    "distrust": "once all whom they meet present something else, what nobody needs any more is trusted no more by",
+}
 #: More rows than this nobody reads one by one.
 _MANY = 24
 _MOST_NOTES = 10
@@ -37,8 +42,9 @@ def plan_text(system: System, plan: Plan) -> str:
     lines = [f"Plan for {system.adapter.name}: {wishes}, {len(system.members)} members, {links} links"]
     if plan.changes:
         lines.append(table(("MEMBER", "WHAT", "ACTION", "WHICH", "WHY"), _grouped(plan)))
-    elif not plan.faults:
+    elif not plan.faults and not plan.more:
         lines.append("  Nothing is to be changed and nothing is to be restarted.")
+    lines.extend(f"  Then, {what} {_shortened(plan.later[step])}." for step, what in _LATER.items() if plan.later[step])
     lines.extend(f"  Note: {printable(note)}." for note in plan.notes[:_MOST_NOTES])
     if len(plan.notes) > _MOST_NOTES:
         lines.append(f"  And {len(plan.notes) - _MOST_NOTES} more notes, which mtls_plan_path writes down.")

@@ -26,7 +26,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from ansible_collections.mutual.tls.plugins.module_utils import x509
 from ansible_collections.mutual.tls.plugins.module_utils.entries import PrivateKeyEntry, TrustedCertEntry
 from ansible_collections.mutual.tls.plugins.module_utils.facts import entry_facts
-from ansible_collections.mutual.tls.plugins.module_utils.plan.build import Plan, build
+from ansible_collections.mutual.tls.plugins.module_utils.plan.build import build
+from ansible_collections.mutual.tls.plugins.module_utils.plan.changes import Plan
 from ansible_collections.mutual.tls.plugins.module_utils.plan.matrix import Matrix, matrix
 from ansible_collections.mutual.tls.plugins.module_utils.plan.measured import Facts, read_facts
 from ansible_collections.mutual.tls.plugins.module_utils.plan.system import Adapter, System, read_system
@@ -154,6 +155,7 @@ def identity_wish(alias: str, **more: Any) -> dict[str, Any]:
 def adapter_data() -> dict[str, Any]:
     """What the file of MediationZone's adapter says."""
     data: dict[str, Any] = yaml.safe_load((Path(__file__).parents[3] / "roles/product/vars/main/mediationzone.yml").read_text())
+    data["product_mediationzone"]["client_auth_words"]["requested"] = "false"  # for the products that tests make of it
     plain = {"settings": data["product_mediationzone_settings"], "secrets": data["product_mediationzone_secrets"]}
     return {**data["product_mediationzone"], **plain}
 

@@ -21,7 +21,7 @@ from ansible_collections.mutual.tls.plugins.action.matrix import _with_what_is_s
 
 from .scenery import Scene, adapter_data, client, execution, identity, platform, small
 
-WISHES = {"trust_model": "pairwise", "client_auth": "required", "revoked": ["desktop2"], "purge_trusted": False}
+WISHES = {"trust_model": "pairwise", "client_auth": "required", "revoked": ["desktop2"], "purge_trusted": False, "phased": False}
 
 
 def inventory() -> dict[str, Any]:
@@ -162,7 +162,7 @@ def test_members_are_read_from_the_inventory(results: dict[str, Any]) -> None:
     assert found["system"] == {"inventory": inventory(), "adapter": adapter_data(), **WISHES}
     ec1 = found["members"]["ec1"]
     assert ec1["observe"] == [
-        {"server": "platform1", "endpoint": "platform", "host": "192.0.2.1", "port": 6790, "source_address": None},
+        {"server": "platform1", "endpoint": "platform", "host": "192.0.2.1", "port": 6790, "source_address": None, "send": None},
     ]
     assert ec1["endpoints"] == [{"name": "ec", "host": "192.0.2.2", "port": 6791}]
     assert (ec1["alias"], ec1["key_alias"], ec1["holds_copy"], ec1["has_settings"], ec1["revoked"]) == ("ec1", "ec1", False, True, False)

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.mutual.tls.plugins.module_utils.plan.build import Change, Plan, setting_values
+from ansible_collections.mutual.tls.plugins.module_utils.plan.build import setting_values
+from ansible_collections.mutual.tls.plugins.module_utils.plan.changes import Change, Plan
 from ansible_collections.mutual.tls.plugins.module_utils.plan.measured import read_facts
 from ansible_collections.mutual.tls.plugins.module_utils.plan.text import plan_text
 
@@ -187,7 +188,7 @@ def test_a_wish_that_cannot_be_carried_out_names_its_member() -> None:
 
 def test_settings_of_a_member() -> None:
     scene = Scene({**small(), "platform1": platform(mtls_alias="The-Platform")}, trust_model="shared", client_auth="none")
-    assert setting_values(scene.system, scene.system.members["ec1"], PATH) == {
+    assert setting_values(scene.system, scene.system.members["ec1"], scene.facts["ec1"]) == {
         "pico.rcp.tls.keystore": PATH,
         "pico.rcp.tls.keystore.alias": "the-platform",
         "pico.rcp.tls.require_clientauth": "false",
@@ -199,7 +200,7 @@ def test_only_what_differs_is_set_and_all_of_it_is_handed_on() -> None:
     scene["ec1"]["settings"]["values"]["pico.rcp.tls.require_clientauth"] = "false"
     plan = scene.plan()
     assert reasons(plan, "ec1", "setting") == ["its value differs"]
-    assert plan.settings == {"ec1": setting_values(scene.system, scene.system.members["ec1"], PATH)}
+    assert plan.settings == {"ec1": setting_values(scene.system, scene.system.members["ec1"], scene.facts["ec1"])}
 
 
 def test_secrets_change_for_the_reason_that_their_host_gives() -> None:
@@ -340,7 +341,7 @@ def test_a_plan_as_data_is_json_without_secrets() -> None:
     assert "PRIVATE KEY" not in text
     assert not [proof for name in scene.measured for proof in [scene[name]["proof"]] if proof in text]
     identities = "identities regenerate self_sign install generations reprotect copies trust purge"
-    assert list(data) == f"state changes {identities} settings restarts may_roll links faults notes".split()
+    assert list(data) == f"state changes {identities} settings pem later more restarts may_roll links faults notes".split()
     assert data["trust"]["platform1"][1] == {"alias": "ec2", "cert_content": scene["ec2"]["store"]["entries"][0]["pem"]}
     assert data["restarts"][0] == {"member": "platform1", "process": "platform", "tier": "platform", "reason": "its keystore changes"}
 

@@ -159,7 +159,7 @@ def test_in_check_mode_settings_are_as_collected() -> None:
 
 
 def option(**more: Any) -> dict[str, Any]:
-    wishes = {"trust_model": "pairwise", "client_auth": "required", "revoked": ["ec2"], "purge_trusted": True}
+    wishes = {"trust_model": "pairwise", "client_auth": "required", "revoked": ["ec2"], "purge_trusted": True, "phased": False}
     return {"inventory": small(), "adapter": adapter_data(), **wishes, **more}
 
 

@@ -49,10 +49,11 @@ def test_at_every_endpoint_nobody_and_a_stranger_are_refused() -> None:
     )
 
 
-@pytest.mark.parametrize("client_auth", ["none", "requested"])
-def test_unless_required_outsiders_are_accepted(client_auth: str) -> None:
+@pytest.mark.parametrize(("client_auth", "stranger"), [("none", "accepted"), ("requested", "refused")])
+def test_unless_required_outsiders_are_accepted_but_who_asks_judges_what_comes(client_auth: str, stranger: str) -> None:
     scene = Scene(client_auth=client_auth, product=adapter(client_auth=["none", "requested", "required"]))
-    assert {expect for _member, _name, expect in outsiders(scene)} == {"accepted"}
+    found = {(name.partition(" ->")[0], expect) for _member, name, expect in outsiders(scene)}
+    assert found == {("(no certificate)", "accepted"), ("(a stranger)", stranger)}
     assert len(outsiders(scene)) == 6
 
 

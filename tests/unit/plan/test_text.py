@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.mutual.tls.plugins.module_utils.plan.build import Change, Plan
+from ansible_collections.mutual.tls.plugins.module_utils.plan.changes import Change, Plan
 from ansible_collections.mutual.tls.plugins.module_utils.plan.proof import Verdict
 from ansible_collections.mutual.tls.plugins.module_utils.plan.system import Link
 from ansible_collections.mutual.tls.plugins.module_utils.plan.text import failures_text, matrix_text, plan_text, table

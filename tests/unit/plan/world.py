@@ -21,7 +21,8 @@ from ansible_collections.mutual.tls.plugins.module_utils import x509
 from ansible_collections.mutual.tls.plugins.module_utils.entries import Entry, PrivateKeyEntry
 from ansible_collections.mutual.tls.plugins.module_utils.facts import entry_facts
 from ansible_collections.mutual.tls.plugins.module_utils.keystore import Store
-from ansible_collections.mutual.tls.plugins.module_utils.plan.build import Plan, build
+from ansible_collections.mutual.tls.plugins.module_utils.plan.build import build
+from ansible_collections.mutual.tls.plugins.module_utils.plan.changes import Plan
 from ansible_collections.mutual.tls.plugins.module_utils.plan.matrix import matrix
 from ansible_collections.mutual.tls.plugins.module_utils.plan.store import IdentityWish, StoreWish, TrustWish
 from ansible_collections.mutual.tls.plugins.module_utils.plan.system import System

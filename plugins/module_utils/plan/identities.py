@@ -1,0 +1,98 @@
+# Copyright: (c) 2026, mutual.tls contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which member gets another identity, and when: in a system that changes in phases, not before all that it meets can accept it."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Mapping
+
+from ansible_collections.mutual.tls.plugins.module_utils import x509
+from ansible_collections.mutual.tls.plugins.module_utils.plan.activation import is_loaded
+from ansible_collections.mutual.tls.plugins.module_utils.plan.authority import (
+    AuthorityFacts,
+    generations,
+    is_replaced,
+    is_signed,
+    reasons_to_sign,
+    signer_of,
+)
+from ansible_collections.mutual.tls.plugins.module_utils.plan.changes import Change, Plan
+from ansible_collections.mutual.tls.plugins.module_utils.plan.measured import Facts
+from ansible_collections.mutual.tls.plugins.module_utils.plan.store import EntryFacts, IdentityWish, StoreChange, StoreWish, identity_change
+from ansible_collections.mutual.tls.plugins.module_utils.plan.system import Member, System
+
+
+def new_identity(
+    plan: Plan,
+    system: System,
+    member: Member,
+    facts: Mapping[str, Facts],
+    wish: StoreWish | None,
+    authority: AuthorityFacts,
+    now: datetime.datetime,
+) -> StoreChange | None:
+    """What becomes in this run of the identity that the member makes for itself, or has an authority sign."""
+    if wish is None or wish.identity is None:
+        return None
+    store = facts[member.name].store
+    entry = store.entry(wish.identity.alias) if store is not None else None
+    if store is not None and wish.identity.alias in store.signed:
+        plan.install[member.name] = "".join(map(x509.der_to_pem, store.signed[wish.identity.alias]))
+        plan.changes.append(Change(member.name, "keystore", wish.identity.alias, "install", "the authority signed it in this run"))
+    if system.trust_model != "authority":
+        change = identity_change(wish.identity, entry, now)
+        if change is not None or entry is None or not is_signed(entry, authority):
+            return change
+        plan.self_sign.append(member.name)
+        return StoreChange(entry.alias, "renew", f"the trust model is '{system.trust_model}', and an authority signed it", entry.sha256)
+    replaced = is_replaced(signer_of(member), authority, generations(system, authority))
+    change = _change_by_authority(member, wish.identity, entry, authority, replaced, now)
+    if change is None or entry is None:
+        return change
+    is_presented = is_signed(entry, authority) or any(_trusts(entry.sha256, facts[partner.name]) for partner in system.partners(member))
+    if system.phased and is_presented and not _may_present_anew(system, member, facts, authority, replaced):
+        plan.later["present"].append(member.name)
+        return None
+    if entry.sha256 in authority.revoked:
+        plan.regenerate.append(member.name)
+    return change
+
+
+def _change_by_authority(
+    member: Member, wish: IdentityWish, entry: EntryFacts | None, authority: AuthorityFacts, replaced: bool, now: datetime.datetime
+) -> StoreChange | None:
+    """What becomes of an identity for which the authority signs."""
+    change = identity_change(dataclasses.replace(wish, signer="authority"), entry, now)
+    if change is not None or entry is None:
+        return change
+    if entry.sha256 in authority.revoked:
+        return StoreChange(entry.alias, "replace", "its certificate was revoked, and its key with it", entry.sha256)
+    reason = next(reasons_to_sign(member, wish, entry, authority, replaced, now), None)
+    return StoreChange(entry.alias, "renew", reason, entry.sha256) if reason is not None else None
+
+
+def _may_present_anew(system: System, member: Member, facts: Mapping[str, Facts], authority: AuthorityFacts, replaced: bool) -> bool:
+    """Whether all that *member* meets were measured to trust, and to have loaded, the CA that would sign for it.
+
+    Who was not reached is the proof's to judge.
+    """
+    newest = authority.newest(signer_of(member))
+    return (
+        newest is not None
+        and not replaced
+        and all(
+            _trusts(newest.sha256, facts[partner.name]) and is_loaded(system, partner, facts[partner.name])
+            for partner in system.partners(member)
+            if facts[partner.name].reached
+        )
+    )
+
+
+def _trusts(sha256: str | None, measured: Facts) -> bool:
+    """Whether a certificate is trusted by what the member's product reads."""
+    held = measured.store.entries if measured.store is not None else ()
+    in_store = sha256 is not None and any(entry.sha256 == sha256 and entry.type == "trusted_cert" for entry in held)
+    return in_store and (measured.pem is None or sha256 in measured.pem.trusted)
