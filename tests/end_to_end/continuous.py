@@ -1,9 +1,10 @@
 # Copyright: (c) 2026, mutual.tls contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A client that never stops connecting to the Platform, as an Execution container does, and counts how that ends.
+"""Clients that never stop connecting, as an Execution container does to the Platform, and count how that ends.
 
-It has the identity and the trust that its container's process has: those of the keystore at the moment when that process started.
+Each has the identity and the trust that its container's process has: those of the keystore at the moment when that process started. A
+desktop has no process, and reads its keystore whenever that was written.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from loopback import Loopback
 
 from ansible_collections.mutual.tls.plugins.module_utils import keystore as stores
 
-_EVERY_SECONDS = 0.2
+#: 10 connections a second.
+_EVERY_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -37,9 +39,10 @@ class Attempt:
 
 
 class ContinuousClient:
-    """Connects to the Platform again and again from one container's address, as long as that container's process runs."""
+    """Connects to one server again and again from one member's address, as long as that member's process runs."""
 
-    def __init__(self, loopback: Loopback, member: str) -> None:
+    def __init__(self, loopback: Loopback, member: str, server: str = "platform1") -> None:
+        self.server = server
         self.attempts: list[Attempt] = []
         self._loopback = loopback
         self._member = member
@@ -55,6 +58,22 @@ class ContinuousClient:
     def __exit__(self, *_exception: object) -> None:
         self._ended.set()
         self._thread.join()
+
+    @property
+    def name(self) -> str:
+        """Who connects to whom."""
+        return f"{self._member} -> {self.server}"
+
+    @property
+    def refused(self) -> list[str]:
+        """Every refusal by either side, in words: not that the server was down."""
+        return [attempt.failure for attempt in list(self.attempts) if attempt.failure is not None and "SSL" in attempt.failure]
+
+    @property
+    def gaps(self) -> int:
+        """How many times the server was down: failures that follow one another are one."""
+        failed = [attempt.failure is not None for attempt in list(self.attempts)]
+        return sum(now and not before for before, now in zip([False, *failed], failed))
 
     def between(self, begin: float, end: float) -> list[Attempt]:
         """The attempts that began in this time."""
@@ -77,9 +96,12 @@ class ContinuousClient:
                 self.attempts.append(Attempt(begun, None))
 
     def _running(self) -> str | None:
-        """The process id of the container's pico; None when it does not run."""
+        """The process id of the container's pico; None when it does not run. Of a desktop, when its keystore was written."""
+        if self._member not in self._loopback.endpoints:
+            store = self._loopback.store(self._member)
+            return str(store.stat().st_mtime_ns) if store.exists() else "no keystore"
         with contextlib.suppress(OSError, ValueError, IndexError):
-            process = self._loopback.processes()[self._member]
+            process = self._loopback.processes()[self._loopback.endpoints[self._member][0]["name"]]
             os.kill(int(process), 0)
             return process
         return None
@@ -105,15 +127,16 @@ class ContinuousClient:
 
     def _connect(self) -> None:
         addresses = self._loopback.addresses
+        port = self._loopback.endpoints[self.server][0]["port"]
         with contextlib.ExitStack() as stack:
             stream: socket.socket = stack.enter_context(
-                socket.create_connection((addresses["platform1"], 6790), timeout=10, source_address=(addresses[self._member], 0))
+                socket.create_connection((addresses[self.server], port), timeout=10, source_address=(addresses[self._member], 0))
             )
             if self._context is not None:
                 stream = stack.enter_context(self._context.wrap_socket(stream))
             stream.sendall(f"HELLO {self._member} again\n".encode())
             if not stream.recv(100).startswith(b"WELCOME"):
-                raise ConnectionResetError("the Platform closed the connection without an answer")
+                raise ConnectionResetError("the server closed the connection without an answer")
 
 
 def _pem(certificate: bytes) -> str:

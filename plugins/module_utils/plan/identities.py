@@ -21,7 +21,14 @@ from ansible_collections.mutual.tls.plugins.module_utils.plan.authority import (
 )
 from ansible_collections.mutual.tls.plugins.module_utils.plan.changes import Change, Plan
 from ansible_collections.mutual.tls.plugins.module_utils.plan.measured import Facts
-from ansible_collections.mutual.tls.plugins.module_utils.plan.store import EntryFacts, IdentityWish, StoreChange, StoreWish, identity_change
+from ansible_collections.mutual.tls.plugins.module_utils.plan.store import (
+    EntryFacts,
+    IdentityWish,
+    StoreChange,
+    StoreWish,
+    identity_change,
+    parse_timestamp,
+)
 from ansible_collections.mutual.tls.plugins.module_utils.plan.system import Member, System
 
 
@@ -52,8 +59,8 @@ def new_identity(
     change = _change_by_authority(member, wish.identity, entry, authority, replaced, now)
     if change is None or entry is None:
         return change
-    is_presented = is_signed(entry, authority) or any(_trusts(entry.sha256, facts[partner.name]) for partner in system.partners(member))
-    if system.phased and is_presented and not _may_present_anew(system, member, facts, authority, replaced):
+    works = _works(system, member, entry, facts, authority, now)
+    if system.phased and works and not _may_present_anew(system, member, facts, authority, replaced):
         plan.later["present"].append(member.name)
         return None
     if entry.sha256 in authority.revoked:
@@ -72,6 +79,17 @@ def _change_by_authority(
         return StoreChange(entry.alias, "replace", "its certificate was revoked, and its key with it", entry.sha256)
     reason = next(reasons_to_sign(member, wish, entry, authority, replaced, now), None)
     return StoreChange(entry.alias, "renew", reason, entry.sha256) if reason is not None else None
+
+
+def _works(
+    system: System, member: Member, entry: EntryFacts, facts: Mapping[str, Facts], authority: AuthorityFacts, now: datetime.datetime
+) -> bool:
+    """Whether anybody may accept what the member presents now; what nobody accepts waits for nothing."""
+    if entry.fault or entry.locked or not entry.key_matches or entry.sha256 in authority.revoked:
+        return False
+    if entry.not_after is None or parse_timestamp(entry.not_after) <= now:
+        return False
+    return is_signed(entry, authority) or any(_trusts(entry.sha256, facts[partner.name]) for partner in system.partners(member))
 
 
 def _may_present_anew(system: System, member: Member, facts: Mapping[str, Facts], authority: AuthorityFacts, replaced: bool) -> bool:

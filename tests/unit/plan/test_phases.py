@@ -140,6 +140,17 @@ def test_a_key_that_was_never_presented_waits_for_nobody(rolling: Rolling) -> No
     assert "platform1" in rolling.plan().identities
 
 
+def test_what_nobody_accepts_any_more_waits_for_nobody(rolling: Rolling) -> None:
+    """Revoked, or expired: else a step could neither change it nor be proven with it."""
+    rolling.collect(*NEXT, revoked=["ec2"])
+    assert rolling.plan().identities == ["ec2"]
+    rolling.collect(*NEXT)
+    assert rolling.plan().identities == []
+    for entry in rolling.scene["ec1"]["store"]["entries"]:
+        entry["not_after"] = "2001-01-01T00:00:00Z"
+    assert rolling.plan().identities == ["ec1"]
+
+
 # --- third: drop ------------------------------------------------------------------------------------------------------
 
 
