@@ -26,6 +26,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "verb": {"type": "str", "default": "site"},
     "audit_log": {"type": "path", "default": ""},
     "failed": {"type": "bool", "default": False},
+    "more": {"type": "bool", "default": False},
     "rollback": {"type": "str", "choices": ["always", "never"], "default": "always"},
 }
 
@@ -62,7 +63,7 @@ class ActionModule(ActionBase):
             self._append(arguments["audit_log"], line)
         if undoing is None:
             self._tell_open(seen)
-            if still_accepted:
+            if still_accepted and not arguments["more"]:
                 raise AnsibleActionFail(_STILL_ACCEPTED + "".join(f"\n  - {printable(each)}" for each in still_accepted))
             return {"changed": False, "line": line}
         if undoing.handshakes:

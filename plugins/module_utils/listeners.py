@@ -109,7 +109,28 @@ def _oldest(inodes: set[int], holders: dict[int, list[int]], proc: Path) -> List
     if not known:
         return Listener(pid=None, started=None)
     (started, pid), *workers = sorted(known)
+    if not workers and any(not _readable(child, proc) for child in _children(pid, proc)):
+        return Listener(pid, started, None)  # it may have handed the socket to them: nobody here can say
     return Listener(pid, started, workers[0][0] if workers else started)
+
+
+def _children(pid: int, proc: Path) -> list[int]:
+    """The processes that *pid* started (proc(5): /proc/PID/task/TID/children, which everybody may read); none where nobody can tell."""
+    try:
+        return [int(child) for child in (proc / str(pid) / "task" / str(pid) / "children").read_text(encoding="ascii").split()]
+    except OSError:
+        return []
+
+
+def _readable(pid: int, proc: Path) -> bool:
+    """Whether we may look at what a process has open."""
+    try:
+        os.listdir(proc / str(pid) / "fd")
+    except PermissionError:
+        return False
+    except OSError:  # it has just ended
+        return True
+    return True
 
 
 def _stat(pid: int, proc: Path) -> str:

@@ -15,6 +15,7 @@ import os
 
 from ansible_collections.mutual.tls.plugins.module_utils import keystore, store_changes, x509
 from ansible_collections.mutual.tls.plugins.module_utils.entries import PrivateKeyEntry
+from ansible_collections.mutual.tls.plugins.module_utils.errors import StoreError
 from ansible_collections.mutual.tls.plugins.module_utils.keystore import Store
 from ansible_collections.mutual.tls.plugins.module_utils.plan.store import IdentityWish, StoreChange, StoreWish
 
@@ -32,8 +33,15 @@ def has_to_wait(wish: IdentityWish | None, change: StoreChange, store: Store) ->
     return isinstance(present, PrivateKeyEntry) and present.pkcs8 is not None and bool(present.chain)
 
 
+def find(path: str, password: str, wish: IdentityWish) -> PrivateKeyEntry | None:
+    """The key that waits already, made for this wish: it may have been asked for, and stays."""
+    waiting = _waiting(path, password, wish)
+    meets = waiting is not None and wish.regenerate != "always" and _is_the_same(wish, waiting)
+    return waiting if meets else None
+
+
 def make(path: str, password: str, wish: IdentityWish, change: StoreChange, now: datetime.datetime) -> PrivateKeyEntry:
-    """Make the key, in its own file; one that waited there, and was never signed for, is forgotten."""
+    """Make the key, in its own file, whatever waited there."""
     store, _done = store_changes.carry_out(StoreWish(wish), [change], Store.empty(), now)
     written = keystore.write_store(pending_path(path), store, keystore.serialize_store(store, password), password)
     return written.key_entry(wish.alias)
@@ -43,12 +51,30 @@ def with_pending(path: str, password: str, wish: IdentityWish | None, store: Sto
     """*store* with the key that waits, if the chain that is handed in is for that; the store itself if it is not."""
     if wish is None or not wish.chain:
         return store
-    waiting = keystore.open_store_if_present(pending_path(path), password)
-    entry = waiting.get(wish.alias) if waiting is not None else None
-    if not isinstance(entry, PrivateKeyEntry) or entry.pkcs8 is None:
+    entry = _waiting(path, password, wish)
+    if entry is None:
         return store
     key = entry.private_key()
     return store.put(entry) if any(x509.certifies(certificate, key) for certificate in wish.chain) else store
+
+
+def _waiting(path: str, password: str, wish: IdentityWish) -> PrivateKeyEntry | None:
+    """The key that waits; None without one, or where the password does not open it any more."""
+    try:
+        store = keystore.open_store_if_present(pending_path(path), password)
+    except StoreError:
+        return None
+    entry = store.get(wish.alias) if store is not None else None
+    return entry if isinstance(entry, PrivateKeyEntry) and entry.pkcs8 is not None and entry.chain else None
+
+
+def _is_the_same(wish: IdentityWish, entry: PrivateKeyEntry) -> bool:
+    """Whether the key was made for this generation, and is of the kind that is wished."""
+    described = x509.describe(entry.chain[0])
+    named = described["subject"] == x509.format_name(x509.parse_name(wish.distinguished_name))
+    key_type, key_size, curve = wish.new_key
+    sized = described["key_size"] == key_size if key_type == "RSA" else described["curve"] == curve if key_type == "EC" else True
+    return bool(named and described["key_type"] == key_type and sized)
 
 
 def forget(path: str) -> None:

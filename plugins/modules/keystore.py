@@ -320,11 +320,15 @@ def converge(module: AnsibleModule, wished: StoreWish) -> dict[str, Any]:
     if existing is not None:
         attributes = set_attributes(module)
         changes = changes if is_new else changes + attributes
-    result.update(report(params, wished, existing, [*changes, *waiting]))
-    if wished.identity is not None and not module.check_mode:
+    entry = pending.find(path, params["password"], wished.identity) if waiting and wished.identity is not None else None
+    if wished.identity is not None and entry is None and not module.check_mode:
         for each in waiting:
             entry = pending.make(path, params["password"], wished.identity, each, datetime.datetime.now(datetime.timezone.utc))
-            result["identity"] = {**result["identity"], "csr": signing_request(wished.identity, entry)}
+    else:
+        waiting = waiting if entry is None else []
+    result.update(report(params, wished, existing, [*changes, *waiting]))
+    if wished.identity is not None and entry is not None:
+        result["identity"] = {**result["identity"], "csr": signing_request(wished.identity, entry)}
     return {**result, "changed": bool(changes or waiting), "diff": diff(path, [*changes, *waiting])}
 
 

@@ -51,6 +51,10 @@ options:
     description: Whether the run failed.
     type: bool
     default: false
+  more:
+    description: Whether a further step of the same run follows; then it is no failure yet that somebody revoked is still let in.
+    type: bool
+    default: false
   rollback:
     description: Whether runs that fail are undone, V(always) or V(never).
     type: str

@@ -219,14 +219,15 @@ def desired_settings(params: dict[str, Any]) -> settings.Desired:
     return settings.Desired(settings.plain_values(params["values"]), secrets, encrypted, params["seal_name"])
 
 
-def existing(path: str, create: bool) -> bytes | None:
+def existing(path: str, create: bool, check: bool) -> bytes | None:
     try:
         content = files.read_if_present(path)
     except IsADirectoryError:
         raise InputError(f"{path} is a directory; 'path' must name a file.") from None
     if content is None and not create:
         raise InputError(f"{path} does not exist, and 'create' is false.")
-    if content is None and not os.path.isdir(os.path.dirname(os.path.realpath(path))):
+    # Another task of the play may make the directory: not in check mode.
+    if content is None and not check and not os.path.isdir(os.path.dirname(os.path.realpath(path))):
         raise InputError(f"{path} cannot be made: its directory does not exist.")
     return content
 
@@ -244,7 +245,7 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     path = params["path"]
     desired = desired_settings(params)
-    before = existing(path, params["create"])
+    before = existing(path, params["create"], module.check_mode)
     document = properties_file.read(before or b"", params["format"])
     actual = {name: value for name in desired.names if (value := document.get(name)) is not None}
     planned = settings.plan(desired, actual)

@@ -26,6 +26,8 @@ from ansible_collections.mutual.tls.plugins.module_utils import keystore as stor
 
 #: 10 connections a second.
 _EVERY_SECONDS = 0.1
+#: A server that goes down may still answer somebody, and one that comes up may fail once more. A client that is down itself does not try.
+_ONE_GAP = 30
 
 
 @dataclass(frozen=True)
@@ -71,9 +73,9 @@ class ContinuousClient:
 
     @property
     def gaps(self) -> int:
-        """How many times the server was down: failures that follow one another are one."""
-        failed = [attempt.failure is not None for attempt in list(self.attempts)]
-        return sum(now and not before for before, now in zip([False, *failed], failed))
+        """How many times the server was down: failures less than half a minute apart are one."""
+        failed = [attempt.begun for attempt in list(self.attempts) if attempt.failure is not None]
+        return sum(later - sooner > _ONE_GAP for sooner, later in zip([-_ONE_GAP * 2, *failed], failed))
 
     def between(self, begin: float, end: float) -> list[Attempt]:
         """The attempts that began in this time."""

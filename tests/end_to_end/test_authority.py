@@ -49,6 +49,8 @@ def connecting(loopback: Loopback, what: str, restarts: int) -> Iterator[None]:
         failed = sum(attempt.failure is not None for attempt in client.attempts)
         told = f"{len(client.attempts)} connections, {failed} failed in {client.gaps} gaps, {len(client.refused)} refused"
         print(f"{what}: {client.name}: {told}")
+        if client.gaps > restarts:
+            print([(round(attempt.begun, 1), attempt.failure) for attempt in client.attempts])
         assert client.attempts[0].failure is None and client.attempts[-1].failure is None
         assert client.refused == []
         assert client.gaps <= restarts
@@ -200,7 +202,7 @@ def test_and_to_the_authority_again(loopback: Loopback, enabled: Run, keytool: P
 def test_rolling_replaces_all_in_three_steps_and_stops_one_process_at_a_time(loopback: Loopback, enabled: Run, keytool: Path) -> None:
     """Trust both, present the new, drop the old: whoever runs and whoever has restarted accept each other at every moment."""
     with connecting(loopback, "all are replaced, rolling", restarts=3):
-        run = play(loopback, "rotate", rotate_to=6, mtls_restart="rolling")
+        run = play(loopback, "rotate", rotate_to="6", mtls_restart="rolling")
     assert run.code == 0, run.output[-4000:]
     assert run.output.count("Plan for mediationzone: ") == 3
     assert "MediationZone | Stop, tier by tier" not in run.output

@@ -155,7 +155,7 @@ def test_a_new_file_is_for_its_owner_only(run: Runner, tmp_path: Path) -> None:
 def test_a_new_file_is_not_made_unless_wanted(run: Runner, tmp_path: Path) -> None:
     failed = run(tmp_path / "new.properties", values={"a": "1"}, create=False)
     assert failed["msg"].endswith("new.properties does not exist, and 'create' is false.")
-    failed = run(tmp_path / "absent" / "new.properties", check=True, values={"a": "1"})
+    failed = run(tmp_path / "absent" / "new.properties", values={"a": "1"})
     assert "its directory does not exist" in failed["msg"]
     assert "is a directory" in run(tmp_path, values={"a": "1"})["msg"]
 
@@ -222,3 +222,10 @@ def test_as_ansible_runs_it(file: Path, encrypt: Path) -> None:
     assert "+a: 9" in outputs[0] and calls(encrypt) == 1
     for secret in (SECRET, "hush", "pbkdf2", next(line[2:] for line in file.read_text().splitlines() if line.startswith("p="))):
         assert secret not in "".join(outputs)
+
+
+def test_in_check_mode_the_directory_may_be_another_tasks_to_make(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "not_yet" / "app.properties"
+    run = Runner(capsys)
+    assert run(path, check=True, values={"a": "1"})["changed"]
+    assert "its directory does not exist" in run(path, values={"a": "1"})["msg"]

@@ -84,7 +84,9 @@ def is_loaded(system: System, member: Member, measured: Facts) -> bool:
     """
     if measured.store is not None and (measured.store.changed or measured.store.new_identity):
         return False
-    found = (measured.endpoints.get(endpoint.name) for endpoint in member.endpoints if endpoint.port is not None)
+    # What listens in tiers that the product does not start is somebody else's, and nothing of ours.
+    own = (endpoint for endpoint in member.endpoints if endpoint.port is not None and endpoint.tier in system.adapter.start_order)
+    found = (measured.endpoints.get(endpoint.name) for endpoint in own)
     return all(each is None or _unloaded(system, member, measured, each) is None for each in found)
 
 

@@ -64,7 +64,7 @@ class IdentityWish:
             curve=options.get("curve") or None,
             valid_for=x509.parse_duration(options["valid_for"], "valid_for"),
             renew_before=x509.parse_duration(options["renew_before"], "renew_before"),
-            generation=options["generation"],
+            generation=_generation(options["generation"]),
             regenerate=options["regenerate"],
             signer=options.get("signer") or "any",
             chain=tuple(x509.readable_certificates(options["certificate_content"], "'certificate_content'"))
@@ -107,6 +107,14 @@ class IdentityWish:
         """The subject of a new certificate. The generation is part of it from the second on: a new generation has a new name."""
         subject = self.subject or f"CN={x509.escaped(self.alias)}"
         return subject if self.generation == 1 else f"{subject},OU=generation {self.generation}"
+
+
+def _generation(value: Any) -> int:
+    """A generation; one that was given on the command line is a text."""
+    try:
+        return int(value)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"'generation' is {value!r}; it is a number, and the first one is 1.") from error
 
 
 @dataclass(frozen=True)

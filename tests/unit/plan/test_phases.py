@@ -151,6 +151,18 @@ def test_what_nobody_accepts_any_more_waits_for_nobody(rolling: Rolling) -> None
     assert rolling.plan().identities == ["ec1"]
 
 
+def test_what_the_product_does_not_start_is_waited_for_by_nobody(rolling: Rolling) -> None:
+    """A program of somebody else on a member's host loads nothing of ours."""
+    rolling.make_next()
+    rolling.trust_next(*EVERYBODY)
+    rolling.scene["ec2"]["endpoints"][0].update(tls=False, served_sha256=None)
+    assert rolling.plan().later["present"] == ["platform1"]
+    ec2 = rolling.scene.system.members["ec2"]
+    elsewhere = replace(ec2, endpoints=tuple(replace(endpoint, tier="somebody else's") for endpoint in ec2.endpoints))
+    rolling.scene.system = replace(rolling.scene.system, members={**rolling.scene.system.members, "ec2": elsewhere})
+    assert rolling.plan().later["present"] == []
+
+
 # --- third: drop ------------------------------------------------------------------------------------------------------
 
 
