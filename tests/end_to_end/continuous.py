@@ -120,7 +120,7 @@ class ContinuousClient:
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
         context.load_verify_locations(cadata="".join(map(_pem, store.anchors())))
         key = entry.private_key().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-        identity = self._loopback.root / f"{self._member}.continuous.pem"  # there is no other way into a context
+        identity = self._loopback.root / f"{self._member}.{self.server}.pem"  # there is no other way into a context
         identity.touch(0o600)
         identity.write_text(key + _pem(entry.chain[0]), encoding="ascii")
         context.load_cert_chain(identity)

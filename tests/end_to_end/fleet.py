@@ -83,7 +83,7 @@ class Fleet:
     ) -> Run:
         """Run a playbook of the collection on the system."""
         command = self.command(playbook, *options, hosts=hosts, extra=extra)
-        done = subprocess.run(command, cwd=self.root, env=self.environment(env), capture_output=True, text=True, check=False, timeout=300)
+        done = subprocess.run(command, cwd=self.root, env=self.environment(env), capture_output=True, text=True, check=False, timeout=600)
         recap = {
             found["member"]: {name: int(number) for name, number in re.findall(r"(\w+)=(\d+)", found["counters"])}
             for found in re.finditer(r"^(?P<member>\S+)\s+: (?P<counters>ok=.*)$", done.stdout, re.MULTILINE)
