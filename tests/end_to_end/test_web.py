@@ -145,6 +145,7 @@ def test_without_our_word_on_sessions_one_from_before_would_open_the_door(web: W
     assert "hello" not in resumed(web, "carol", "gw2", "-sess_in", str(session))
 
 
+@pytest.mark.long
 def test_all_are_replaced_in_three_steps_without_a_refusal(web: Web, enabled: Run) -> None:
     """Both CAs, every key: trust both, present the new, drop the old; each step is proven before the next."""
     masters = web.masters()
