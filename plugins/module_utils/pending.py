@@ -77,6 +77,14 @@ def _is_the_same(wish: IdentityWish, entry: PrivateKeyEntry) -> bool:
     return bool(named and described["key_type"] == key_type and sized)
 
 
+def forget_if_taken(path: str, password: str, wish: IdentityWish | None, store: Store) -> None:
+    """Remove the file of the key that waited once *store* has that key."""
+    entry = _waiting(path, password, wish) if wish is not None and wish.chain else None
+    taken = store.get(entry.alias) if entry is not None else None
+    if entry is not None and isinstance(taken, PrivateKeyEntry) and taken.chain and x509.certifies(taken.chain[0], entry.private_key()):
+        forget(path)
+
+
 def forget(path: str) -> None:
     """Remove the file of the key that waited."""
     with contextlib.suppress(FileNotFoundError):

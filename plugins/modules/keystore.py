@@ -315,8 +315,7 @@ def converge(module: AnsibleModule, wished: StoreWish) -> dict[str, Any]:
             result["backup_file"] = files.keep_copy(path)
         with refusals_named(path):
             existing = keystore.write_store(path, store, data, params["password"])
-        if any(each.action == "install" for each in changes):
-            pending.forget(path)
+        pending.forget_if_taken(path, params["password"], wished.identity, existing)
     if existing is not None:
         attributes = set_attributes(module)
         changes = changes if is_new else changes + attributes

@@ -209,8 +209,8 @@ pem:
   type: dict
 endpoints:
   description:
-    - For each endpoint C(listening), C(tls), C(served_sha256), C(started), when its process started (seconds since the epoch), and
-      C(clients), the addresses from which others are connected to it.
+    - For each endpoint C(listening), C(tls), C(served_sha256), C(served_pem), C(started), when its process started (seconds since the
+      epoch), and C(clients), the addresses from which others are connected to it.
   returned: success
   type: list
   elements: dict
@@ -416,11 +416,11 @@ def read_file(option: dict[str, Any]) -> dict[str, str]:
 
 def look_at(endpoint: dict[str, Any], timeout: int) -> dict[str, Any]:
     """What the member's own endpoint serves."""
-    facts = {**endpoint, "listening": False, "tls": False, "served_sha256": None, "started": None, "clients": []}
+    facts = {**endpoint, "listening": False, "tls": False, "served_sha256": None, "served_pem": None, "started": None, "clients": []}
     if endpoint["port"] is None:
         return facts
     seen = observation.observe(endpoint["host"], endpoint["port"], timeout)
-    seen_facts = {"listening": seen.listening, "tls": seen.tls, "served_sha256": seen.served_sha256}
+    seen_facts = {"listening": seen.listening, "tls": seen.tls, "served_sha256": seen.served_sha256, "served_pem": seen.served_pem}
     return {**facts, **seen_facts, "clients": connections.clients(endpoint["host"], endpoint["port"])}
 
 

@@ -522,3 +522,9 @@ def test_one_alias_is_not_wished_for_both(there: list[EntryFacts]) -> None:
     with pytest.raises(InputError) as refused:
         trust_changes(StoreWish(WISH, (TrustWish("ec1", A.der),)), there)
     assert str(refused.value) == "The alias 'ec1' is wished for the identity and for a trusted certificate; each needs one of its own."
+
+
+def test_a_generation_from_the_command_line_is_a_number() -> None:
+    assert IdentityWish.from_options({**OPTIONS, "generation": "2"}).generation == 2
+    with pytest.raises(InputError, match="'generation' is 'two'; it is a number"):
+        IdentityWish.from_options({**OPTIONS, "generation": "two"})

@@ -56,15 +56,19 @@ def activation(system: System, facts: Mapping[str, Facts], causes: Mapping[str, 
     return restarts
 
 
-def old_and_new_fit(system: System, facts: Mapping[str, Facts], restarts: Sequence[Restart], identities: Collection[str]) -> bool:
+def old_and_new_fit(
+    system: System, facts: Mapping[str, Facts], restarts: Sequence[Restart], identities: Collection[str], accepted: Collection[str] = ()
+) -> bool:
     """Whether what is restarted works together with what is not yet, so that one process may follow the other.
 
     It does not when a process gets another certificate than the one that it serves, which the others have not loaded; *identities*
-    are the members whose own certificate this run changes. In phases they have: what fits is decided before anything is changed.
+    are the members whose own certificate this run changes. In phases they have, where what it serves now is among *accepted*
+    (fingerprints): what may take its place was decided before anything was changed.
     """
     for restart in restarts:
         member, measured = system.members[restart.member], facts[restart.member]
-        if system.phased and any(each.tls for each in measured.endpoints.values()):
+        serving = measured.endpoints.get(restart.process)
+        if system.phased and serving is not None and serving.served_sha256 in accepted:
             continue
         if restart.member in identities or (system.holds_copy(member) and system.shared_source().name in identities):
             return False

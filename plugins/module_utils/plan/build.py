@@ -17,7 +17,7 @@ from ansible_collections.mutual.tls.plugins.module_utils.errors import InputErro
 from ansible_collections.mutual.tls.plugins.module_utils.plan.activation import activation, old_and_new_fit
 from ansible_collections.mutual.tls.plugins.module_utils.plan.authority import NO_AUTHORITY, AuthorityFacts, generations, signer_of
 from ansible_collections.mutual.tls.plugins.module_utils.plan.changes import Change, Plan
-from ansible_collections.mutual.tls.plugins.module_utils.plan.identities import new_identity
+from ansible_collections.mutual.tls.plugins.module_utils.plan.identities import accepted_on_sockets, new_identity
 from ansible_collections.mutual.tls.plugins.module_utils.plan.measured import Facts, SettingsFacts, StoreFacts
 from ansible_collections.mutual.tls.plugins.module_utils.plan.notes import notes
 from ansible_collections.mutual.tls.plugins.module_utils.plan.pem import plan_pem_files
@@ -80,7 +80,8 @@ def build(
     plan.faults.extend(_unproven_flips(plan, system, facts))
     plan.faults.extend(_unproven_identities(plan, system, new_identities))
     plan.restarts = activation(system, facts, _causes(plan))
-    plan.may_roll = old_and_new_fit(system, facts, plan.restarts, plan.identities)
+    accepted = set(accepted_on_sockets(system, facts, authority)) if system.phased else ()
+    plan.may_roll = old_and_new_fit(system, facts, plan.restarts, plan.identities, accepted)
     plan.changes.extend(Change(restart.member, "restart", restart.process, "restart", restart.reason) for restart in plan.restarts)
     return plan
 

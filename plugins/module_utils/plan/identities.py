@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from ansible_collections.mutual.tls.plugins.module_utils import x509
+from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError, TrustError
 from ansible_collections.mutual.tls.plugins.module_utils.plan.activation import is_loaded
 from ansible_collections.mutual.tls.plugins.module_utils.plan.authority import (
     AuthorityFacts,
@@ -90,6 +91,27 @@ def _works(
     if entry.not_after is None or parse_timestamp(entry.not_after) <= now:
         return False
     return is_signed(entry, authority) or any(_trusts(entry.sha256, facts[partner.name]) for partner in system.partners(member))
+
+
+def accepted_on_sockets(system: System, facts: Mapping[str, Facts], authority: AuthorityFacts) -> Iterator[str]:
+    """The fingerprints of the certificates that are served now, and that those who meet them accept: through a CA, or by themselves."""
+    for member in system.members.values():
+        for endpoint in facts[member.name].endpoints.values():
+            sha256, text = endpoint.served_sha256, endpoint.served_pem
+            if sha256 is None or not text:
+                continue
+            by_itself = any(_trusts(sha256, facts[partner.name]) for partner in system.partners(member))
+            if by_itself or _is_by_a_ca(text, authority):
+                yield sha256
+
+
+def _is_by_a_ca(text: str, authority: AuthorityFacts) -> bool:
+    """Whether a CA of the authority signed a certificate (PEM); a host that calls nonsense one stops nobody's plan."""
+    try:
+        served = x509.pem_to_der(text, "what is served")[0]
+        return any(x509.is_signed_by(served, ca.certificate) for ca in authority.cas)
+    except (InputError, TrustError):
+        return False
 
 
 def _may_present_anew(system: System, member: Member, facts: Mapping[str, Facts], authority: AuthorityFacts, replaced: bool) -> bool:

@@ -134,6 +134,8 @@ class EndpointFacts:
     started: float | None = None
     #: The addresses from which others are connected to it.
     clients: tuple[str, ...] = ()
+    #: The certificate that it serves, PEM.
+    served_pem: str | None = None
 
 
 @dataclass(frozen=True)
@@ -182,7 +184,12 @@ def read_facts(data: Mapping[str, Any] | None, *, failure: str | None = None, fa
         pem=PemFacts.from_dict(data["pem"]) if data.get("pem") else None,
         endpoints={
             item["name"]: EndpointFacts(
-                item["listening"], item["tls"], item["served_sha256"], item["started"], tuple(map(str, item.get("clients") or ()))
+                item["listening"],
+                item["tls"],
+                item["served_sha256"],
+                item["started"],
+                tuple(map(str, item.get("clients") or ())),
+                item.get("served_pem"),
             )
             for item in data.get("endpoints", ())
         },

@@ -78,6 +78,15 @@ def test_a_line_that_was_cut_off_is_as_if_it_had_never_been(path: Path, kept: in
     assert path.read_bytes().startswith(whole)
 
 
+def test_a_long_line_that_was_cut_off_leaves_nothing_behind_a_shorter_one(path: Path) -> None:
+    Ledger(str(path)).append([LINE])
+    with path.open("ab") as stream:
+        stream.write(b'{"torn": "' + b"x" * 5000)
+    Ledger(str(path)).append([OTHER])
+    assert list(Ledger(str(path)).certificates.values()) == [LINE, OTHER]
+    assert path.read_bytes().count(b"\n") == 2 and path.read_bytes().endswith(b"\n")
+
+
 @pytest.mark.parametrize("damage", [b"not json\n", b'{"state":"issued"}\n', b"[]\n", b"\n"])
 def test_a_damaged_line_in_the_middle_is_refused_by_its_number(path: Path, damage: bytes) -> None:
     Ledger(str(path)).append([LINE])

@@ -69,7 +69,7 @@ class Fleet:
             self.scene[name]["store"] = store(*entries)
             self.scene[name]["proof"] = self.prove(name, chain[0])
             for endpoint in self.scene[name]["endpoints"]:
-                endpoint["served_sha256"] = x509.sha256(chain[0])
+                endpoint.update(served_sha256=x509.sha256(chain[0]), served_pem=x509.der_to_pem(chain[0]))
         self.signed = None
         self.collect(*wishes)
 

@@ -282,6 +282,7 @@ class Scene:
                         "listening": endpoint.port is not None,
                         "tls": endpoint.port is not None,
                         "served_sha256": identity(owner).sha256 if endpoint.port is not None else None,
+                        "served_pem": x509.der_to_pem(identity(owner).certificate) if endpoint.port is not None else None,
                         "started": STARTED if endpoint.port is not None else None,
                     }
                     for endpoint in member.endpoints

@@ -197,6 +197,15 @@ def test_an_old_ca_stays_trusted_while_a_member_that_it_signed_for_was_not_reach
     fleet.signed = None
 
 
+def test_a_revoked_member_is_tried_where_it_trusts_the_servers_ca(fleet: Fleet) -> None:
+    """Not the server's own certificate, which nobody trusts by itself here."""
+    revoked = Scene(trust_model="authority", revoked=["desktop1"])
+    revoked.measured = fleet.scene.measured
+    assert [probe.expect for probe in revoked.matrix().probes if probe.member == "desktop1" and probe.present == "keystore"] == ["refused"]
+    revoked.forget("desktop1", "system-ca-1")
+    assert not [probe for probe in revoked.matrix().probes if probe.member == "desktop1"]
+
+
 def test_who_is_revoked_no_more_gets_a_new_key(fleet: Fleet) -> None:
     run(fleet.path, wishes=WISHES, revoked=[Revocation("ec2")], now=NOW)
     fleet.collect()

@@ -54,7 +54,7 @@ class Rolling(Fleet):
             self.scene[name]["store"] = store(key_entry, *others)
             self.scene[name]["proof"] = self.prove(name, chain[0])
             for endpoint in self.scene[name]["endpoints"]:
-                endpoint["served_sha256"] = x509.sha256(chain[0])
+                endpoint.update(served_sha256=x509.sha256(chain[0]), served_pem=x509.der_to_pem(chain[0]))
         self.signed = None
 
 
@@ -161,6 +161,16 @@ def test_what_the_product_does_not_start_is_waited_for_by_nobody(rolling: Rollin
     elsewhere = replace(ec2, endpoints=tuple(replace(endpoint, tier="somebody else's") for endpoint in ec2.endpoints))
     rolling.scene.system = replace(rolling.scene.system, members={**rolling.scene.system.members, "ec2": elsewhere})
     assert rolling.plan().later["present"] == []
+
+
+def test_processes_follow_one_another_only_where_what_they_serve_is_accepted(rolling: Rolling) -> None:
+    """An authority that was lost, or a key that was shared: who has restarted would not be accepted by who has not."""
+    rolling.make_next()
+    assert rolling.plan().may_roll
+    stranger = identity("stranger")
+    for pem in (x509.der_to_pem(stranger.certificate), "nonsense", x509.der_to_pem(b"no certificate"), None):
+        rolling.scene["ec1"]["endpoints"][0].update(served_sha256=stranger.sha256, served_pem=pem)
+        assert not rolling.plan().may_roll
 
 
 # --- third: drop ------------------------------------------------------------------------------------------------------
