@@ -123,9 +123,11 @@ def _children(pid: int, proc: Path) -> list[int]:
 
 
 def _readable(pid: int, proc: Path) -> bool:
-    """Whether we may look at what a process has open."""
+    """Whether we may look at what a process has open: root may list that of anybody, and without CAP_SYS_PTRACE read only its own."""
     try:
-        os.listdir(proc / str(pid) / "fd")
+        folder = proc / str(pid) / "fd"
+        for name in os.listdir(folder)[:1]:
+            os.readlink(folder / name)
     except PermissionError:
         return False
     except OSError:  # it has just ended

@@ -214,6 +214,16 @@ def test_rolling_replaces_all_in_three_steps_and_stops_one_process_at_a_time(loo
 
 
 @pytest.mark.long
+def test_rolling_who_is_revoked_is_let_in_until_the_last_step_and_no_longer(loopback: Loopback, enabled: Run) -> None:
+    """The CA that signed for it goes in the third; the steps before it must not end the run."""
+    run = play(loopback, mtls_generation=6, mtls_restart="rolling", mtls_revoked=["desktop2"])
+    assert run.code == 0, run.output[-4000:]
+    assert run.output.count("Plan for mediationzone: ") == 3
+    assert ("desktop2", "platform1", "refused") in outcomes(loopback)
+    assert ("desktop1", "platform1", "accepted") in outcomes(loopback)
+
+
+@pytest.mark.long
 def test_rotate_and_revoke_say_what_they_need(loopback: Loopback, enabled: Run) -> None:
     run = play(loopback, "rotate", rotate_to=1)
     assert run.code != 0

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 from fleet import BIN, Run
 from judges import openssl
-from web import NGINX, PORT, Web, connecting, refusals
+from web import NGINX, PORT, Person, Web, connecting, refusals
 
 VARIABLES = {
     "mtls_product": "nginx",
@@ -52,6 +52,18 @@ def play(web: Web, playbook: str = "site", **extra: Any) -> Run:
 def outcomes(web: Web) -> set[tuple[str, str, str]]:
     rows = json.loads((web.root / "matrix.json").read_text(encoding="utf-8"))["links"]
     return {(row["client"], row["server"], row["outcome"]) for row in rows}
+
+
+@pytest.fixture(scope="module")
+def looked(web: Web) -> Run:
+    """A look before anything is there."""
+    return web.play("enable", "--check", "--diff")
+
+
+@pytest.mark.long
+def test_a_first_look_changes_nothing_and_fails_nothing(web: Web, looked: Run) -> None:
+    assert looked.code == 0, looked.output[-6000:]
+    assert looked.changed > 0
 
 
 @pytest.fixture(scope="module")
@@ -163,6 +175,34 @@ def test_all_are_replaced_in_three_steps_without_a_refusal(web: Web, enabled: Ru
     again = play(web, mtls_generation=2, mtls_revoked=["carol"])
     assert again.changed == 0, again.output
     assert "carol" not in {client for client, _server, outcome in outcomes(web) if outcome == "accepted"}
+
+
+@pytest.mark.long
+def test_none_and_requested_and_required_again(web: Web, enabled: Run) -> None:
+    """Who asks for a certificate judges the one that comes, also where none need come."""
+    play(web, mtls_client_auth="requested")
+    for client, outcome in (("alice", "accepted"), ("(no certificate)", "accepted"), ("(a stranger)", "refused")):
+        assert (client, "gw1", outcome) in outcomes(web)
+    play(web, "disable")
+    assert {outcome for _client, _server, outcome in outcomes(web)} == {"accepted"}
+    play(web, "enable")
+    assert ("(no certificate)", "gw1", "refused") in outcomes(web)
+
+
+@pytest.mark.long
+def test_a_revocation_list_that_has_ended_shuts_everybody_out_until_the_next_run(web: Web, enabled: Run) -> None:
+    """Which makes another one before: this authority was told not to."""
+    options = {"crl_valid_for": "20s", "crl_renew_before": "1s"}
+    for path in (web.root / "authority").glob("*.crl.pem"):
+        path.unlink()
+    play(web, mtls_authority_options=options)
+    assert Person(web, "alice", "gw1").attempt().accepted
+    time.sleep(25)
+    assert not Person(web, "alice", "gw1").attempt().accepted
+    look = play(web, "plan")
+    assert "the revocation list ends on" in look.output
+    play(web)
+    assert Person(web, "alice", "gw1").attempt().accepted
 
 
 #: What changes something, or has just done so, in the order of a step.

@@ -134,6 +134,26 @@ def test_the_oldest_of_the_processes_that_share_a_socket():
     assert who.workers_started >= who.started + 0.1, "its worker was started later"
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can have a worker of another user, and give a right away")
+def test_workers_that_nobody_may_look_into_are_not_taken_for_none():
+    """Root in a container without CAP_SYS_PTRACE: a server's own start says nothing of what its workers have loaded."""
+    forks = LISTENS.replace("print(", "import os, time; worker = os.fork(); worker or (os.setuid(65534), time.sleep(60)); print(")
+    program = forks.replace("input()", "import sys; sys.stdin.readline(); os.kill(worker, 9); os.wait()")
+    look = (
+        "import sys; from ansible_collections.mutual.tls.plugins.module_utils.listeners import listener; "
+        "found = listener('127.0.0.1', int(sys.argv[1])); print(found.pid, found.workers_started)"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    for right, knows in (([], True), (["setpriv", "--bounding-set", "-sys_ptrace", "--inh-caps", "-sys_ptrace"], False)):
+        command = [*right, sys.executable, "-c", program]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            port = process.stdout.readline().strip()
+            look_at = [*right, sys.executable, "-c", look, port]
+            said = subprocess.run(look_at, capture_output=True, text=True, check=True, env=environment).stdout.split()
+            process.communicate("\n")
+        assert (said[0], said[1] != "None") == (str(process.pid), knows)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user, who may not look at our files")
 def test_who_it_is_stays_unknown_without_the_right_to_look():
     # The first look loads what Python loads late: nobody may not read the folder that it is in.

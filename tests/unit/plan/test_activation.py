@@ -327,3 +327,12 @@ def test_settings_in_a_file_that_was_written_since_are_not_loaded() -> None:
     assert restarts(scene) == []
     scene["ec1"]["settings"]["modified"] = started + 0.5
     assert restarts(scene) == [("ec1", "ec", "it was started before its settings were last written")]
+
+
+def test_where_servers_reload_nobody_is_taken_along() -> None:
+    scene = Scene(product=adapter(activation="reload"))
+    endpoint(scene, "platform1").update(started=WRITTEN - 1)
+    assert [member for member, _process, _reason in restarts(scene)] == ["platform1"]
+    restarting = Scene()
+    endpoint(restarting, "platform1").update(started=WRITTEN - 1)
+    assert [member for member, _process, _reason in restarts(restarting)] == ["platform1", "ec1", "ec2"]
