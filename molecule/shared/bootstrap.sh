@@ -6,9 +6,11 @@ owner=$1
 umask 022
 cat >/etc/ssh/deploy_keys
 useradd --create-home --shell /bin/bash deploy
-useradd --create-home --shell /bin/bash "$owner"
-chmod 0755 "/home/$owner"  # only the files' own modes keep others out
-install -d -o "$owner" -g "$owner" "/home/$owner/mediationzone" /opt/mz
+if [ "$owner" != root ]; then
+  useradd --create-home --shell /bin/bash "$owner"
+  chmod 0755 "/home/$owner"  # only the files' own modes keep others out
+  install -d -o "$owner" -g "$owner" "/home/$owner/mediationzone" /opt/mz
+fi
 printf 'deploy ALL=(%s) NOPASSWD: ALL\ndeploy ALL=(root) NOPASSWD: /usr/bin/systemctl\n' "$owner" >/etc/sudoers.d/deploy
 chmod 0440 /etc/sudoers.d/deploy
 visudo --check --quiet

@@ -14,6 +14,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.mutual.tls.plugins.module_utils.errors import MtlsError
+from ansible_collections.mutual.tls.plugins.module_utils.plan.authority import signer_of
 from ansible_collections.mutual.tls.plugins.module_utils.plan.system import CLIENT_AUTH, Adapter, Member, System, read_system
 
 ARGUMENT_SPEC: dict[str, Any] = {
@@ -61,6 +62,7 @@ class ActionModule(ActionBase):
             "run": f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{secrets.token_hex(4)}",
             "system": {"inventory": inventory, "adapter": arguments["adapter"], **wishes},
             "revocations": [{"name": name} for name in arguments["revoked"]],
+            "signers": [{"name": name} for name in sorted({signer_of(each) for each in system.members.values() if not each.revoked})],
             "members": {member.name: _public(system, member) for member in system.members.values()},
             "platforms": [member.name for member in system.members.values() if member.kind == "platform" and not member.revoked],
         }

@@ -21,7 +21,7 @@ from ansible_collections.mutual.tls.plugins.module_utils.plan.build import build
 from ansible_collections.mutual.tls.plugins.module_utils.plan.changes import Plan
 from ansible_collections.mutual.tls.plugins.module_utils.plan.matrix import Matrix, matrix
 from ansible_collections.mutual.tls.plugins.module_utils.plan.store import IdentityWish
-from ansible_collections.mutual.tls.plugins.module_utils.plan.system import System
+from ansible_collections.mutual.tls.plugins.module_utils.plan.system import Member, System
 from ansible_collections.mutual.tls.plugins.module_utils.plan.text import plan_text, printable
 from ansible_collections.mutual.tls.plugins.plugin_utils.collected import authority_from, gather, system_from
 
@@ -68,10 +68,12 @@ class ActionModule(ActionBase):
         )
         try:
             plan = build(system, facts, x509.now(), unreachable=arguments["unreachable"], authority=authority)
-            requests = _requests(system, plan, hostvars, arguments["requests"], arguments["wishes"]) if arguments["requests"] else []
+            asked = _wishes(plan, hostvars, arguments["requests"], arguments["wishes"]) if arguments["requests"] else {}
+            external = authority is not None and authority.external
+            requests = [_request(system.members[name], *each, external=external) for name, each in asked.items()]
         except MtlsError as error:
             raise AnsibleActionFail(str(error)) from error
-        handshakes = matrix(system, facts)
+        handshakes = matrix(system, facts, plan.without)
         # Better said now than after the restarts.
         if arguments["verify"] == "always" or (arguments["verify"] == "on_change" and plan.restarts):
             plan.faults.extend(handshakes.faults)
@@ -89,29 +91,27 @@ class ActionModule(ActionBase):
         return result
 
 
-def _requests(system: System, plan: Plan, hostvars: Mapping[str, Any], results: str, wishes: str) -> list[dict[str, Any]]:
-    """What the authority is asked to sign, as its module takes it.
+def _wishes(plan: Plan, hostvars: Mapping[str, Any], results: str, wishes: str) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Member -> its signing request, from its host, in the result of that name; and its wish, which the controller set under *wishes*."""
+    found = {name: ((hostvars[name].get(results) or {}).get("identity") or {}).get("csr") for name in plan.identities}
+    return {name: (csr, dict(hostvars[name][wishes])) for name, csr in found.items() if csr}
 
-    The signing request comes from the member's host, in the result of that name. All else comes from *wishes*, which the controller set.
-    """
-    asked = []
-    for name in plan.identities:
-        csr = ((hostvars[name].get(results) or {}).get("identity") or {}).get("csr")
-        if csr:
-            member = system.members[name]
-            wish = IdentityWish.from_options(dict(hostvars[name][wishes]))
-            asked.append(
-                {
-                    "name": name,
-                    "authority": signer_of(member),
-                    "csr_content": csr,
-                    "subject": wish.distinguished_name,
-                    "subject_alt_name": list(wish.subject_alt_name or ()),
-                    "usages": ["client"] if member.kind == "client" else ["server", "client"],
-                    "valid_for": hostvars[name][wishes]["valid_for"],
-                }
-            )
-    return asked
+
+def _request(member: Member, csr: str, options: dict[str, Any], *, external: bool) -> dict[str, Any]:
+    """What an authority is asked to sign, as its module takes it. Of what the host sent it has the request only."""
+    wish = IdentityWish.from_options(options)
+    request = {
+        "name": member.name,
+        "authority": signer_of(member),
+        "csr_content": csr,
+        "subject": wish.distinguished_name,
+        "subject_alt_name": list(wish.subject_alt_name or ()),
+        "usages": ["client"] if member.kind == "client" else ["server", "client"],
+        "valid_for": options["valid_for"],
+    }
+    if external:
+        request.update(any_subject=wish.subject is None, renew_before=options["renew_before"], generation=wish.generation)
+    return request
 
 
 def _for_tasks(system: System, plan: Plan, handshakes: Matrix) -> dict[str, Any]:

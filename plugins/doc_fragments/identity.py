@@ -73,6 +73,13 @@ options:
         type: str
         choices: [never, fail, partial_idempotence, full_idempotence, always]
         default: partial_idempotence
+      revoked_keys:
+        description:
+          - Keys that must not be used again, each as the SHA-256 (hexadecimal) of its public key (SubjectPublicKeyInfo). One of those in
+            the store is replaced, whatever O(identity.regenerate) says.
+        type: list
+        elements: str
+        default: []
       signer:
         description:
           - Who signs the certificate. With V(key) it is the identity's own key, and a certificate that somebody else signed is replaced.

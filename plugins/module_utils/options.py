@@ -27,6 +27,7 @@ def identity_option() -> dict[str, Any]:
             "generation": {"type": "int", "default": 1},
             "certificate_content": {"type": "str"},
             "regenerate": {"type": "str", "choices": list(REGENERATE), "default": "partial_idempotence"},
+            "revoked_keys": {"type": "list", "elements": "str", "default": [], "no_log": False},
             "signer": {"type": "str", "choices": list(SIGNERS), "default": "any"},
             "csr": {"type": "bool", "default": False},
         },

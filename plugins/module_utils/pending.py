@@ -33,9 +33,9 @@ def has_to_wait(wish: IdentityWish | None, change: StoreChange, store: Store) ->
     return isinstance(present, PrivateKeyEntry) and present.pkcs8 is not None and bool(present.chain)
 
 
-def find(path: str, password: str, wish: IdentityWish) -> PrivateKeyEntry | None:
-    """The key that waits already, made for this wish: it may have been asked for, and stays."""
-    waiting = _waiting(path, password, wish)
+def find(path: str, password: str, wish: IdentityWish, old_password: str | None = None) -> PrivateKeyEntry | None:
+    """The key that waits already, made for this wish: it may have been asked for, and stays. Under the password before it is, too."""
+    waiting = _waiting(path, password, wish, old_password)
     meets = waiting is not None and wish.regenerate != "always" and _is_the_same(wish, waiting)
     return waiting if meets else None
 
@@ -47,21 +47,21 @@ def make(path: str, password: str, wish: IdentityWish, change: StoreChange, now:
     return written.key_entry(wish.alias)
 
 
-def with_pending(path: str, password: str, wish: IdentityWish | None, store: Store) -> Store:
+def with_pending(path: str, password: str, wish: IdentityWish | None, store: Store, old_password: str | None = None) -> Store:
     """*store* with the key that waits, if the chain that is handed in is for that; the store itself if it is not."""
     if wish is None or not wish.chain:
         return store
-    entry = _waiting(path, password, wish)
+    entry = _waiting(path, password, wish, old_password)
     if entry is None:
         return store
     key = entry.private_key()
     return store.put(entry) if any(x509.certifies(certificate, key) for certificate in wish.chain) else store
 
 
-def _waiting(path: str, password: str, wish: IdentityWish) -> PrivateKeyEntry | None:
-    """The key that waits; None without one, or where the password does not open it any more."""
+def _waiting(path: str, password: str, wish: IdentityWish, old_password: str | None = None) -> PrivateKeyEntry | None:
+    """The key that waits; None without one, or where neither password opens it."""
     try:
-        store = keystore.open_store_if_present(pending_path(path), password)
+        store, _old = keystore.open_under_either(pending_path(path), password, old_password)
     except StoreError:
         return None
     entry = store.get(wish.alias) if store is not None else None
@@ -74,12 +74,13 @@ def _is_the_same(wish: IdentityWish, entry: PrivateKeyEntry) -> bool:
     named = described["subject"] == x509.format_name(x509.parse_name(wish.distinguished_name))
     key_type, key_size, curve = wish.new_key
     sized = described["key_size"] == key_size if key_type == "RSA" else described["curve"] == curve if key_type == "EC" else True
-    return bool(named and described["key_type"] == key_type and sized)
+    revoked = x509.sha256(x509.public_key_of(entry.chain[0])) in wish.revoked_keys
+    return bool(named and described["key_type"] == key_type and sized and not revoked)
 
 
-def forget_if_taken(path: str, password: str, wish: IdentityWish | None, store: Store) -> None:
+def forget_if_taken(path: str, password: str, wish: IdentityWish | None, store: Store, old_password: str | None = None) -> None:
     """Remove the file of the key that waited once *store* has that key."""
-    entry = _waiting(path, password, wish) if wish is not None and wish.chain else None
+    entry = _waiting(path, password, wish, old_password) if wish is not None and wish.chain else None
     taken = store.get(entry.alias) if entry is not None else None
     if entry is not None and isinstance(taken, PrivateKeyEntry) and taken.chain and x509.certifies(taken.chain[0], entry.private_key()):
         forget(path)

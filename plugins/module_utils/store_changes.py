@@ -65,7 +65,7 @@ def carry_out(
             entry = replace(_identity(wish.identity, change.action, store, now), password=key_password)
             entries[entry.alias] = entry
             change = replace(change, after=x509.sha256(entry.chain[0]))
-        elif change.action == "distrust":
+        elif change.action in ("distrust", "remove_key"):
             entries.pop(change.alias, None)
         else:
             entries[change.alias] = TrustedCertEntry(change.alias, certificates[change.alias])

@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import datetime
+import functools
 import hashlib
 import ipaddress
 import re
@@ -298,14 +299,6 @@ def pem_blocks(text: str, label: str) -> list[bytes]:
     return found
 
 
-def crl_sha256(text: str) -> str:
-    """The fingerprint of the first revocation list in a PEM text: lower-case hex. Raises InputError where there is none."""
-    found = pem_blocks(text, "X509 CRL")
-    if not found:
-        raise InputError("There is no revocation list (-----BEGIN X509 CRL-----) where one is expected.")
-    return sha256(found[0])
-
-
 def readable_certificates(text: str, what: str) -> list[bytes]:
     """The certificates (DER) in a PEM text, of which each can be described; *what* names the text in the error."""
     certificates = pem_to_der(text, what)
@@ -449,6 +442,12 @@ def _public_key(certificate: x509.Certificate) -> Any:
         raise TrustError(f"the key of a certificate cannot be read: {error}") from error
 
 
+def subject_of(certificate: bytes) -> bytes:
+    """The name (DER) that a certificate certifies."""
+    return load_certificate(certificate).subject.public_bytes()
+
+
+@functools.lru_cache(maxsize=1 << 14)  # a plan asks again for each member and each CA
 def is_signed_by(certificate: bytes, issuer: bytes) -> bool:
     """Whether the key of *issuer* signed *certificate* (both DER), and under its name."""
     parsed, above = load_certificate(certificate), load_certificate(issuer)
@@ -467,6 +466,23 @@ def is_signed_by(certificate: bytes, issuer: bytes) -> bool:
     except (InvalidSignature, *_UNREADABLE):
         return False
     return True
+
+
+def what_makes_a_ca(certificate: bytes) -> str | None:
+    """What makes verifiers take the certificate for a CA's; None when nothing does.
+
+    CA:TRUE is not all: for want of basic constraints OpenSSL (X509_check_ca) goes by keyCertSign, and takes each self-signed
+    certificate of version 1.
+    """
+    parsed = load_certificate(certificate)
+    if parsed.version == x509.Version.v1:
+        return "version 1, without basic constraints"
+    with contextlib.suppress(x509.ExtensionNotFound):
+        return "CA:TRUE" if parsed.extensions.get_extension_for_class(x509.BasicConstraints).value.ca else None
+    with contextlib.suppress(x509.ExtensionNotFound):
+        usage = parsed.extensions.get_extension_for_class(x509.KeyUsage).value
+        return "keyCertSign, without basic constraints" if usage.key_cert_sign else None
+    return None
 
 
 def certifies(certificate: bytes, key: SigningKey) -> bool:

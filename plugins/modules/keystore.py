@@ -101,6 +101,14 @@ options:
     description: Remove the trusted certificates that O(trusted) does not name.
     type: bool
     default: false
+  absent_keys:
+    description:
+      - Aliases of private keys that the store is not to hold, such as one that was copied from another host. A certificate in O(trusted)
+        may take the place of one.
+      - What is under such an alias and is no private key is left alone.
+    type: list
+    elements: str
+    default: []
   copy_content:
     description:
       - A whole keystore in base64, as M(mutual.tls.keystore_info) returns it, to be put at O(path) byte for byte. O(password) must open it,
@@ -252,6 +260,7 @@ def argument_spec() -> dict[str, Any]:
             "required_if": [("state", "present", ["cert_content"])],
         },
         "purge_trusted": {"type": "bool", "default": False},
+        "absent_keys": {"type": "list", "elements": "str", "default": [], "no_log": False},
         "copy_content": {"type": "str", "no_log": True},
         "member": {"type": "str"},
         "backup": {"type": "bool", "default": False},
@@ -277,7 +286,10 @@ def wish(params: dict[str, Any]) -> StoreWish:
         if times > 1:
             raise InputError(f"'trusted' names the alias '{alias}' {times} times; Java does not tell upper from lower case.")
     identity = IdentityWish.from_options(params["identity"]) if params["identity"] else None
-    return StoreWish(identity, tuple(trusted), params["purge_trusted"])
+    absent = {alias.lower(): "it is to be absent" for alias in params["absent_keys"]}
+    if identity is not None and identity.alias in absent:
+        raise InputError(f"The alias '{identity.alias}' is wished for the identity, and in 'absent_keys'.")
+    return StoreWish(identity, tuple(trusted), params["purge_trusted"], absent)
 
 
 def manage(module: AnsibleModule) -> dict[str, Any]:
@@ -315,11 +327,13 @@ def converge(module: AnsibleModule, wished: StoreWish) -> dict[str, Any]:
             result["backup_file"] = files.keep_copy(path)
         with refusals_named(path):
             existing = keystore.write_store(path, store, data, params["password"])
-        pending.forget_if_taken(path, params["password"], wished.identity, existing)
+        pending.forget_if_taken(path, params["password"], wished.identity, existing, params["old_password"])
     if existing is not None:
         attributes = set_attributes(module)
         changes = changes if is_new else changes + attributes
-    entry = pending.find(path, params["password"], wished.identity) if waiting and wished.identity is not None else None
+    entry = (
+        pending.find(path, params["password"], wished.identity, params["old_password"]) if waiting and wished.identity is not None else None
+    )
     if wished.identity is not None and entry is None and not module.check_mode:
         for each in waiting:
             entry = pending.make(path, params["password"], wished.identity, each, datetime.datetime.now(datetime.timezone.utc))
@@ -364,7 +378,7 @@ def change(
     """
     params, now = module.params, datetime.datetime.now(datetime.timezone.utc)
     store = existing if existing is not None else keystore.Store.empty()
-    store = pending.with_pending(params["path"], params["password"], wished.identity, store)
+    store = pending.with_pending(params["path"], params["password"], wished.identity, store, params["old_password"])
     store_format = params["format"] or store.format
     key_password = check_protection(params, store_format)
     planned = store_changes.plan_changes(wished, store, now)
@@ -505,10 +519,11 @@ def report(params: dict[str, Any], wished: StoreWish, store: keystore.Store | No
 
 
 def signing_request(wished: IdentityWish, entry: PrivateKeyEntry) -> str:
-    """A request for what is wished; for what nobody wished otherwise, as the certificate has it."""
-    leaf = x509.load_certificate(entry.chain[0])
-    subject = leaf.subject if wished.subject is None else x509.parse_name(wished.distinguished_name)
-    names = x509.alternative_names(leaf) if wished.subject_alt_name is None else x509.parse_alternative_names(wished.subject_alt_name)
+    """A request for what is wished; what nobody wished is as the certificate has it, unless an authority signs, which goes by the plan."""
+    leaf, planned = x509.load_certificate(entry.chain[0]), wished.signer == "authority"
+    subject = leaf.subject if wished.subject is None and not planned else x509.parse_name(wished.distinguished_name)
+    given = wished.subject_alt_name if wished.subject_alt_name is not None or not planned else ()
+    names = x509.alternative_names(leaf) if given is None else x509.parse_alternative_names(given)
     return x509.signing_request(entry.private_key(), subject, names)
 
 
@@ -525,7 +540,7 @@ def diff(path: str, changes: list[StoreChange]) -> dict[str, str]:
     after = "".join(
         f"{change.alias}: {change.after or without_fingerprint(change)} ({change.action}: {change.reason})\n"
         for change in changes
-        if change.action not in ("distrust", "remove")
+        if change.action not in ("distrust", "remove", "remove_key")
     )
     return {"before": before, "after": after, "before_header": path, "after_header": path} if changes else {}
 
@@ -536,7 +551,7 @@ def main() -> None:
         argument_spec=argument_spec(),
         add_file_common_args=True,
         supports_check_mode=True,
-        mutually_exclusive=[("copy_content", other) for other in ("identity", "trusted", "purge_trusted", "format")],
+        mutually_exclusive=[("copy_content", other) for other in ("identity", "trusted", "purge_trusted", "absent_keys", "format")],
         required_by={"key_password": ["identity"], "old_key_password": ["identity"]},
     )
     run(module, lambda: manage(module))

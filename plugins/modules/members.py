@@ -128,6 +128,16 @@ members:
     revoked:
       description: Whether it is revoked.
       type: bool
+signers:
+  description: The CAs that sign for anybody here where the trust model is V(authority), each as C(name).
+  returned: success
+  type: list
+  elements: dict
+revocations:
+  description: Who is revoked, each as C(name).
+  returned: success
+  type: list
+  elements: dict
 platforms:
   description: The names of the platforms, the first of which has the registry.
   returned: success

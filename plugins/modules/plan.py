@@ -129,8 +129,19 @@ plan:
       description: Members whose identity changes.
       type: list
       elements: str
-    regenerate:
-      description: Those among them whose key must not be used again.
+    revoked_keys:
+      description: Those among them whose key must not be used again, each with the SHA-256 of its public key.
+      type: dict
+    cannot_wait:
+      description: Those among them whose present identity nobody accepts.
+      type: list
+      elements: str
+    awaited:
+      description: Members whose certificate somebody else has yet to sign. They go on with what they have.
+      type: list
+      elements: str
+    without:
+      description: Those among them that have nothing that anybody accepts.
       type: list
       elements: str
     self_sign:
@@ -144,7 +155,7 @@ plan:
       description: The generations of CAs that are replaced, where somebody is revoked and nothing else would help.
       type: dict
     requests:
-      description: What M(mutual.tls.authority) is asked to sign, as it takes it.
+      description: What M(mutual.tls.authority) or M(mutual.tls.external_authority) is asked to sign, as it takes it.
       type: list
       elements: dict
     copies:
@@ -152,6 +163,9 @@ plan:
       type: dict
     trust:
       description: The members whose trust changes, each with the option C(trusted) of M(mutual.tls.keystore).
+      type: dict
+    absent_keys:
+      description: The members from whose keystore a key of somebody else goes, each with its aliases.
       type: dict
     purge:
       description: The members among those from whose keystore every trusted certificate goes that nobody names.

@@ -71,6 +71,10 @@ options:
             because somebody else changed it meanwhile.
           - Without it the file may be what it is.
         type: str
+      if_present:
+        description: Whether a file that is not there now is none of the transaction's, and stays if the run makes it and is undone.
+        type: bool
+        default: false
   take_over:
     description:
       - The run whose transaction is continued, because it is known to be dead.
@@ -150,6 +154,7 @@ held_by:
   type: dict
 """
 
+import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -159,7 +164,11 @@ from ansible_collections.mutual.tls.plugins.module_utils import edge, transactio
 
 def argument_spec() -> dict[str, Any]:
     """What the module takes."""
-    file = {"path": {"type": "path", "required": True}, "sha256": {"type": "str"}}
+    file = {
+        "path": {"type": "path", "required": True},
+        "sha256": {"type": "str"},
+        "if_present": {"type": "bool", "default": False},
+    }
     return {
         "record": {"type": "path", "required": True},
         "run": {"type": "str", "required": True},
@@ -179,7 +188,7 @@ def carry_out(params: dict[str, Any]) -> dict[str, Any]:
             params["record"],
             params["run"],
             params["holder"],
-            [file["path"] for file in params["files"]],
+            [file["path"] for file in params["files"] if os.path.exists(file["path"]) or not file["if_present"]],
             expected={file["path"]: file["sha256"] or None for file in params["files"] if file["sha256"] is not None},
             take_over=params["take_over"] or None,
         )

@@ -199,7 +199,8 @@ class Person:
             found = pkcs12.load_pkcs12(store.read_bytes(), PASSWORD.encode())
             assert found.key is not None and found.cert is not None
             others = [each.certificate.public_bytes(Encoding.PEM).decode() for each in found.additional_certs]
-            own = found.cert.certificate.public_bytes(Encoding.PEM).decode()
+            between = [each.certificate for each in found.additional_certs if each.certificate.issuer != each.certificate.subject]
+            own = "".join(each.public_bytes(Encoding.PEM).decode() for each in [found.cert.certificate, *between])
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             context.load_verify_locations(cadata="".join(others))
             key = found.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()

@@ -27,11 +27,14 @@ MIRROR = "http://deb.debian.org/debian"
 SERVER = "systemd systemd-sysv dbus python3 python3-cryptography openssh-server sudo iproute2 procps ca-certificates curl"
 #: What a controller has: virtual environments are made in it, and it reaches the hosts over ssh.
 CONTROLLER = "python3 python3-venv openssh-client ca-certificates"
-#: Tag of the image -> the release and the packages. One has Java, to judge with; one is no host, and runs newer releases of ansible-core.
+#: Tag of the image -> the release and the packages. Two have nginx; one has Java, to judge with; one is no host, and runs newer releases
+#: of ansible-core.
 IMAGES = {
     "bullseye": ("bullseye", SERVER),
     "bookworm": ("bookworm", SERVER),
     "trixie": ("trixie", SERVER),
+    "nginx": ("bookworm", f"{SERVER} nginx-light"),
+    "nginx-trixie": ("trixie", f"{SERVER} nginx-light"),
     "java": ("bookworm", f"{SERVER} openjdk-17-jdk-headless"),
     "controller": ("trixie", CONTROLLER),
 }

@@ -176,17 +176,17 @@ class System:
             line = f"umask 077; {decrypt} && {line} -cert {pem} -key {pem}; rm -f {pem}"
         script = f"PASSWORD=$(head -n 1); export PASSWORD; printf 'HELLO probe\\nQUIT\\n' | ( {line} )"
         # The password comes on standard input, so that it is on no command line that the watch would see.
-        return self._with_password(client, script)
+        return self.with_password(client, script)
 
     def java(self, client: str, server: str, keystore: str) -> str:
         """What a JVM on *client* gets from *server*, with the identity and the trust of a keystore there."""
         where = f"{self.address(server)} {self.servers[server]}"
-        return self._with_password(client, f"java /opt/judges/TlsClient.java {where} {keystore}")
+        return self.with_password(client, f"java /opt/judges/TlsClient.java {where} {keystore}")
 
     def keytool(self, name: str, *options: str) -> str:
         """What keytool on the member's host says of its keystore."""
         command = f"/opt/java/bin/keytool {shlex.join(options or ['-list'])} -keystore {self.store(name)} -storepass:env PASSWORD"
-        return self._with_password(name, f"PASSWORD=$(head -n 1) {command}")
+        return self.with_password(name, f"PASSWORD=$(head -n 1) {command}")
 
     def entries(self, name: str) -> dict[str, str]:
         """Alias -> kind of each entry in the member's keystore."""
@@ -201,7 +201,7 @@ class System:
     def public_key(self, name: str) -> str:
         """The public half of the one private key in the member's keystore, as openssl extracts it there."""
         extract = f"openssl pkcs12 -in {self.store(name)} -passin env:PASSWORD -nodes -nocerts | openssl pkey -pubout"
-        shown = self._with_password(name, f"PASSWORD=$(head -n 1); export PASSWORD; {extract}")
+        shown = self.with_password(name, f"PASSWORD=$(head -n 1); export PASSWORD; {extract}")
         assert shown.count("BEGIN PUBLIC KEY") == 1, shown
         return shown
 
@@ -210,7 +210,7 @@ class System:
         content = base64.b64encode(self.host(name).file(self.store(name)).content).decode("ascii")
         self.host(receiver).check_output("umask 077; echo %s | base64 -d > %s", content, path)
 
-    def _with_password(self, name: str, script: str) -> str:
+    def with_password(self, name: str, script: str) -> str:
         """What *script* prints on the host, with the keystores' password as the first line of its input."""
         judge = self._judges[name]
         command = ["ssh", "-i", judge["ansible_ssh_private_key_file"], *shlex.split(judge["ansible_ssh_common_args"])]

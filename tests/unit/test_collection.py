@@ -44,7 +44,7 @@ LAYERS = [
         "tcp_sockets",
     },
     # What the formats mean.
-    {"connections", "keystore", "listeners", "tls", "x509"},
+    {"connections", "crls", "keystore", "listeners", "tls", "x509"},
     # Decisions.
     {"plan"},
     # What modules measure for decisions, and how they carry them out.

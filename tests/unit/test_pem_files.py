@@ -19,6 +19,7 @@ from ansible.module_utils.testing import patch_module_args
 from ansible_collections.mutual.tls.plugins.module_utils import keystore, x509
 from ansible_collections.mutual.tls.plugins.module_utils.authority import directory as directory_file
 from ansible_collections.mutual.tls.plugins.module_utils.authority.directory import Directory
+from ansible_collections.mutual.tls.plugins.module_utils.crls import read_crls
 from ansible_collections.mutual.tls.plugins.module_utils.entries import PrivateKeyEntry, TrustedCertEntry
 from ansible_collections.mutual.tls.plugins.module_utils.keystore import Store
 from ansible_collections.mutual.tls.plugins.modules import pem_files
@@ -148,7 +149,7 @@ def test_its_answer_is_what_the_plan_reads(host: Host) -> None:
     found = host()["pem"]
     ca = Directory(str(host.root / "ca")).authorities["system", 1]
     assert found["trusted"] == [x509.sha256(ca.certificate)]
-    assert found["crls"] == [x509.crl_sha256(host.crl)]
+    assert found["crls"] == [crl.sha256 for crl in read_crls(host.crl)]
     assert found["identity_change"] is None
     assert found["modified"] == host.identity.stat().st_mtime
 

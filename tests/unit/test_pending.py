@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 from pathlib import Path
@@ -137,6 +138,28 @@ def test_one_that_no_password_opens_any_more_stops_nothing(member: Member) -> No
     assert "failed" not in member.install(member.sign(present))
     member.waiting.write_bytes(b"damaged")
     assert key_of(member(NEXT)["identity"]["csr"]) == key_in(member.waiting)
+
+
+def test_it_outlives_a_change_of_the_password(member: Member) -> None:
+    """Its request may be on somebody's desk for days."""
+    waits = member(NEXT)["identity"]["csr"]
+    after = member(NEXT, password="another", old_password=PASSWORD)
+    assert key_of(after["identity"]["csr"]) == key_of(waits)
+    lost = member(NEXT, password="a third one", old_password="another")
+    assert key_of(lost["identity"]["csr"]) != key_of(waits), "the failing twin: neither opens it"
+
+
+def test_a_revoked_key_is_replaced_once_and_never_waits_again(member: Member) -> None:
+    revoked = hashlib.sha256(key_in(member.path)).hexdigest()
+    first = member({**IDENTITY, "revoked_keys": [revoked.upper()]})
+    assert first["reasons"] == ["ec1: its key is revoked"]
+    again = member({**IDENTITY, "revoked_keys": [revoked]})
+    assert key_of(again["identity"]["csr"]) == key_of(first["identity"]["csr"]) != key_in(member.path)
+    waiting = hashlib.sha256(key_in(member.waiting)).hexdigest()
+    other = member({**IDENTITY, "revoked_keys": [revoked, waiting]})
+    assert key_of(other["identity"]["csr"]) != key_of(first["identity"]["csr"])
+    refused = member({**IDENTITY, "revoked_keys": ["ab:cd"]})
+    assert "a key is named by the SHA-256 of its public key, 64 hexadecimal digits" in refused["msg"]
 
 
 def test_with_the_keystore_it_goes(member: Member) -> None:

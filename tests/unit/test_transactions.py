@@ -12,9 +12,11 @@ import stat
 from pathlib import Path
 
 import pytest
+from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.mutual.tls.plugins.module_utils import transactions
 from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError, PeerError
+from ansible_collections.mutual.tls.plugins.modules import transaction
 
 ONE, TWO, THREE = "20260101T000000Z-00000001", "20260101T000000Z-00000002", "20260102T000000Z-00000003"
 HOLDER = {"user": "admin", "host": "desk", "pid": 7}
@@ -306,3 +308,19 @@ def test_a_record_is_no_link(record: str, file: Path, tmp_path: Path) -> None:
     Path(record).symlink_to(tmp_path / "elsewhere")
     with pytest.raises(OSError, match="symbolic links"):
         transactions.roll_back(record, ONE, loaded=True)
+
+
+def test_a_file_that_may_only_be_changed_outlives_what_made_it(tmp_path: Path, record: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A key that somebody was asked to sign for; one that was there before is put back like any other file."""
+    waiting = tmp_path / "keys.next"
+    for content, run in ((None, ONE), (b"made", TWO)):
+        for state in ("begun", "rolled_back"):
+            files = [{"path": str(waiting), "if_present": True}]
+            with patch_module_args({"record": record, "run": run, "state": state, "files": files}), pytest.raises(SystemExit):
+                transaction.main()
+            assert "failed" not in json.loads(capsys.readouterr().out)
+            waiting.write_bytes(b"made" if content is None else b"changed") if state == "begun" else None
+        with patch_module_args({"record": record, "run": run, "state": "ended"}), pytest.raises(SystemExit):
+            transaction.main()
+        capsys.readouterr()
+        assert waiting.read_bytes() == b"made"

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A private certificate authority in a directory of one host.
 
-``wishes.py` says what it should be and what it is asked for, ``certificates.py` makes and judges X.509, ``ledger.py` remembers what
-was issued and revoked, ``directory.py` holds keys and files, ``issuing.py` does all of one run.
+``wishes.py`` says what it should be and what it is asked for, ``requests.py`` judges signing requests, ``certificates.py`` makes X.509,
+``ledger.py`` remembers what was issued and revoked, ``directory.py`` holds keys and files, ``issuing.py`` does all of one run.
+``elsewhere.py`` does all of one run where the authority is somebody else's.
 """

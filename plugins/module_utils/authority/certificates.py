@@ -13,39 +13,13 @@ from typing import Any
 from ansible_collections.mutual.tls.plugins.module_utils import x509 as ours
 from ansible_collections.mutual.tls.plugins.module_utils.crypto import (
     ExtendedKeyUsageOID,
-    UnsupportedAlgorithm,
     rsa,
     serialization,
     x509,
 )
 from ansible_collections.mutual.tls.plugins.module_utils.entries import SigningKey
-from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError, TrustError
 
 _PURPOSES = {"server": "SERVER_AUTH", "client": "CLIENT_AUTH"}
-#: Digests with which anybody could have signed what somebody else wrote.
-_BROKEN_DIGESTS = ("md5", "sha1")
-
-
-def proven_key(csr: str) -> Any:
-    """The public key of a signing request (PEM) that its holder signed. Raises TrustError for a request that proves nothing."""
-    try:
-        request = x509.load_pem_x509_csr(csr.encode("ascii"))
-        public_key, digest = request.public_key(), request.signature_hash_algorithm
-        proven = request.is_signature_valid
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise TrustError(f"it cannot be read: {error}") from error
-    if not proven:
-        raise TrustError("it is not signed with the key that it is for, so it does not show who holds that key")
-    if digest is not None and digest.name in _BROKEN_DIGESTS:
-        raise TrustError(f"it is signed with {digest.name.upper()}, which shows nothing any more")
-    found = ours.describe_key(public_key)
-    try:
-        ours.check_key(found["key_type"], key_size=found["key_size"], curve=found["curve"])
-    except InputError as error:
-        raise TrustError(
-            f"its key is {found['key_type']} {found['curve'] or found['key_size']}, which is too weak, or of no kind that is signed"
-        ) from error
-    return public_key
 
 
 @dataclass(frozen=True)
@@ -152,25 +126,3 @@ def _revoked(revoked: Revoked) -> Any:
     if revoked.reason != "unspecified":
         builder = builder.add_extension(x509.CRLReason(getattr(x509.ReasonFlags, revoked.reason)), critical=False)
     return builder.build()
-
-
-@dataclass(frozen=True)
-class Crl:
-    """What a revocation list says."""
-
-    number: int
-    next_update: datetime.datetime
-    #: The serial numbers on it.
-    serials: frozenset[int]
-    pem: str
-
-
-def read_crl(pem: bytes) -> Crl:
-    """A revocation list (PEM) that an authority made. Raises TrustError when it is none."""
-    try:
-        found = x509.load_pem_x509_crl(pem)
-        number = found.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
-        serials = frozenset(each.serial_number for each in found)
-        return Crl(number, ours.next_update(found), serials, pem.decode("ascii"))
-    except (ValueError, TypeError, x509.ExtensionNotFound) as error:
-        raise TrustError(f"a revocation list cannot be read: {error}") from error

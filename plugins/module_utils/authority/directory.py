@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.mutual.tls.plugins.module_utils import der, files, pbe, x509
-from ansible_collections.mutual.tls.plugins.module_utils.authority.certificates import Crl, Issuer, read_crl
+from ansible_collections.mutual.tls.plugins.module_utils.authority.certificates import Issuer
 from ansible_collections.mutual.tls.plugins.module_utils.authority.ledger import Ledger, Line
+from ansible_collections.mutual.tls.plugins.module_utils.crls import Crl, read_crls
 from ansible_collections.mutual.tls.plugins.module_utils.crypto import UnsupportedAlgorithm, serialization
 from ansible_collections.mutual.tls.plugins.module_utils.derivation import Secret
 from ansible_collections.mutual.tls.plugins.module_utils.entries import Algorithm, SigningKey
@@ -37,7 +38,13 @@ class Authority:
     generation: int
     #: Its certificate, DER.
     certificate: bytes
-    crl: Crl | None
+    #: Its revocation list; somebody else's CA that signs through others has one of each of those too.
+    crls: tuple[Crl, ...] = ()
+
+    @property
+    def crl(self) -> Crl | None:
+        """The first of its revocation lists."""
+        return self.crls[0] if self.crls else None
 
 
 class Directory:
@@ -82,11 +89,15 @@ class Directory:
 
     def write_crl(self, authority: Authority, crl: bytes) -> Authority:
         """Keep a revocation list (DER) of the CA."""
-        pem = x509.to_pem(crl, "X509 CRL").encode("ascii")
-        files.write_atomically(self._file(authority.name, authority.generation, "crl"), pem, mode=0o644)
-        written = Authority(authority.name, authority.generation, authority.certificate, read_crl(pem))
+        pem = x509.to_pem(crl, "X509 CRL")
+        files.write_atomically(self._file(authority.name, authority.generation, "crl"), pem.encode("ascii"), mode=0o644)
+        written = Authority(authority.name, authority.generation, authority.certificate, read_crls(pem))
         self.authorities[authority.name, authority.generation] = written
         return written
+
+    def has_key(self, authority: Authority) -> bool:
+        """Whether the CA's key is here: that of somebody else's is not."""
+        return os.path.exists(self._file(authority.name, authority.generation, "key"))
 
     def issuer(self, authority: Authority, passphrase: str) -> Issuer:
         """The CA with its key. Raises PasswordError for another passphrase than its own."""
@@ -119,11 +130,14 @@ class Directory:
     def _read(self, name: str, generation: int) -> Authority:
         path = self._file(name, generation, "crt")
         crl_path = self._file(name, generation, "crl")
-        crl = files.read_if_present(crl_path)
+        lists = files.read_if_present(crl_path)
         try:
             certificate = x509.pem_to_der((files.read_if_present(path) or b"").decode("ascii", "replace"), path)[0]
             x509.describe(certificate)
-            return Authority(name, generation, certificate, read_crl(crl) if crl is not None else None)
+            crls = read_crls((lists or b"").decode("ascii", "replace"))
+            if lists is not None and not crls:
+                raise TrustError(f"{crl_path} holds no revocation list (-----BEGIN X509 CRL-----)")
+            return Authority(name, generation, certificate, crls)
         except (InputError, TrustError) as error:
             raise StoreError(
                 f"The authority in {self.path} cannot be read: {error}. Put its files back from a backup.", path=path
@@ -163,12 +177,19 @@ def directory_facts(directory: Directory, revoking: Sequence[Line] = ()) -> dict
 
 def _authority_facts(authority: Authority) -> dict[str, Any]:
     described = x509.describe(authority.certificate)
-    crl = authority.crl
     return {
         "name": authority.name,
         "generation": authority.generation,
         **{name: described[name] for name in ("sha256", "subject", "not_after", "pem")},
-        "crl": None
-        if crl is None
-        else {"number": crl.number, "next_update": x509.timestamp(crl.next_update), "length": len(crl.serials), "pem": crl.pem},
+        "crl": _crl_facts(authority.crls) if authority.crls else None,
+    }
+
+
+def _crl_facts(crls: Sequence[Crl]) -> dict[str, Any]:
+    """The revocation lists of one CA as one: they end when the first does."""
+    return {
+        "number": crls[0].number,
+        "next_update": x509.timestamp(min(crl.next_update for crl in crls)),
+        "length": sum(len(crl.serials) for crl in crls),
+        "pem": "".join(crl.pem for crl in crls),
     }

@@ -15,40 +15,19 @@ from typing import Any
 
 from ansible_collections.mutual.tls.plugins.module_utils import x509
 from ansible_collections.mutual.tls.plugins.module_utils.authority.certificates import (
-    Crl,
     Issuer,
     Revoked,
     issue,
     make_authority,
     make_crl,
-    proven_key,
 )
 from ansible_collections.mutual.tls.plugins.module_utils.authority.directory import Authority, Directory, check_passphrase
 from ansible_collections.mutual.tls.plugins.module_utils.authority.ledger import Line
-from ansible_collections.mutual.tls.plugins.module_utils.authority.wishes import AuthorityWish, Request, Revocation
-from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError, TrustError
+from ansible_collections.mutual.tls.plugins.module_utils.authority.requests import proven_keys
+from ansible_collections.mutual.tls.plugins.module_utils.authority.wishes import AuthorityWish, Change, Task
+from ansible_collections.mutual.tls.plugins.module_utils.crls import Crl
 
 _UTC = datetime.timezone.utc
-
-
-@dataclass(frozen=True)
-class Change:
-    """One change of the directory, with its reason."""
-
-    #: The CA, or whose certificate it is.
-    subject: str
-    #: ``create``, ``replace`` or ``renew`` a CA, ``issue`` or ``revoke`` a certificate, ``list`` what is revoked anew.
-    action: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class Task:
-    """What one run asks of an authority."""
-
-    authorities: Sequence[AuthorityWish]
-    requests: Sequence[Request] = ()
-    revocations: Sequence[Revocation] = ()
 
 
 @dataclass
@@ -71,11 +50,11 @@ def carry_out(directory: Directory, task: Task, passphrase: str, now: datetime.d
     """
     now = now.astimezone(_UTC).replace(microsecond=0)
     check_passphrase(passphrase)
-    keys = _proven_keys(directory, task)
+    keys = proven_keys(directory.ledger, task)
     run = _Run(directory, task, passphrase, now, check)
     for wish in task.authorities:
         found = directory.newest(wish.name)
-        if check and found is not None:
+        if check and found is not None and found.generation >= wish.generation:
             directory.issuer(found, passphrase)  # better said now than when it must sign
         run.bring_up(wish)
     run.sign(keys)
@@ -83,40 +62,6 @@ def carry_out(directory: Directory, task: Task, passphrase: str, now: datetime.d
     for wish in task.authorities:
         run.refresh_lists(wish)
     return run.outcome
-
-
-def _proven_keys(directory: Directory, task: Task) -> dict[str, Any]:
-    """Name -> the key that its holder proved to have. Refuses all requests when one is wrong, and names each that is."""
-    known = {wish.name for wish in task.authorities}
-    lines = directory.ledger.certificates.values()
-    holders: dict[str, str] = {line.key_sha256: line.name for line in lines}
-    revoked_keys = {line.key_sha256 for line in lines if line.state == "revoked"}
-    revoked_names = {revocation.name for revocation in task.revocations}
-    keys: dict[str, Any] = {}
-    refused: list[str] = []
-    for request in task.requests:
-        if request.authority not in known:
-            raise InputError(f"'{request.name}' asks the authority '{request.authority}', and there are: {', '.join(sorted(known))}.")
-        if request.name in keys:
-            raise InputError(f"'{request.name}' asks twice.")
-        if request.name in revoked_names:
-            raise InputError(f"'{request.name}' asks for a certificate, and is to be revoked.")
-        try:
-            key = proven_key(request.csr)
-            fingerprint = x509.key_sha256(key)
-            if fingerprint in revoked_keys:
-                raise TrustError("a certificate for its key was revoked; it needs another key")
-            holder = holders.setdefault(fingerprint, request.name)
-            if holder != request.name:
-                raise TrustError(f"its key is that of '{holder}'")
-            keys[request.name] = key
-        except TrustError as error:
-            refused.append(f"the request of '{request.name}' is refused: {error}")
-    if refused:
-        raise TrustError(
-            "Nothing was signed, because " + "; ".join(refused) + ". A request is made on its host (mutual.tls.keystore, csr: true)."
-        )
-    return keys
 
 
 class _Run:
@@ -153,20 +98,20 @@ class _Run:
             return
         key = x509.generate_key(wish.key_type, key_size=wish.key_size, curve=wish.curve)
         self.directory.write_key(wish.name, generation, key, self.passphrase)
-        self._certify(wish, generation, key, x509.parse_name(_subject(wish, generation, key)), None)
+        self._certify(wish, generation, key, x509.parse_name(_subject(wish, generation, key)), ())
 
     def _renew(self, wish: AuthorityWish, found: Authority, reason: str) -> None:
         """Another certificate for the same key and name: what it has signed stays good."""
         self._note(wish.name, "renew", reason)
         if not self.check:
             issuer = self._issuer(found)
-            self._certify(wish, found.generation, issuer.key, issuer.certificate.subject, found.crl)
+            self._certify(wish, found.generation, issuer.key, issuer.certificate.subject, found.crls)
 
-    def _certify(self, wish: AuthorityWish, generation: int, key: Any, subject: Any, crl: Crl | None) -> None:
+    def _certify(self, wish: AuthorityWish, generation: int, key: Any, subject: Any, crls: tuple[Crl, ...]) -> None:
         permitted = x509.parse_subtrees(wish.permitted_names)
         certificate = make_authority(key, subject, permitted, now=self.now, valid_for=wish.valid_for)
-        self.directory.ledger.append([self._line(certificate, f"{wish.name} CA", wish.name, generation)])
-        self.directory.write_certificate(Authority(wish.name, generation, certificate, crl))
+        self.directory.ledger.append([Line.issued(certificate, f"{wish.name} CA", wish.name, generation, self.now)])
+        self.directory.write_certificate(Authority(wish.name, generation, certificate, crls))
         self._issuers[wish.name, generation] = Issuer(key, x509.load_certificate(certificate))
 
     # --- what they sign -----------------------------------------------------------------------------------------------
@@ -191,12 +136,8 @@ class _Run:
                 now=self.now,
                 valid_for=request.valid_for,
             )
-            lines.extend(
-                line.become("superseded", x509.timestamp(self.now))
-                for line in self.directory.ledger.of(request.name)
-                if line.state == "issued" and line.authority == request.authority
-            )
-            lines.append(self._line(certificate, request.name, request.authority, authority.generation))
+            line = Line.issued(certificate, request.name, request.authority, authority.generation, self.now)
+            lines.extend(self.directory.ledger.hand_out(line))
             self.outcome.issued[request.name] = (certificate, authority.certificate)
         self.directory.ledger.append(lines)
 
@@ -207,7 +148,7 @@ class _Run:
         lines: list[Line] = []
         for revocation in self.task.revocations:
             found = self.directory.ledger.of(revocation.name)
-            left = [line for line in found if line.state != "revoked" and _moment(line.not_after) > self.now]
+            left = [line for line in found if line.state != "revoked" and not line.is_over(self.now)]
             if not found:
                 self.outcome.notes.append(f"'{revocation.name}' is to be revoked, and this authority never issued a certificate to it")
             elif left:
@@ -224,17 +165,21 @@ class _Run:
                 continue
             revoked = list(self._revoked(name, generation))
             reason = self._reason_to_list(wish, authority, revoked)
-            if reason is not None:
+            if reason is not None and not self.directory.has_key(authority):
+                self.outcome.notes.append(
+                    f"{reason}, of '{name}', generation {generation}, whose key is not here: its owner has to make one"
+                )
+            elif reason is not None:
                 self._note(f"{name} {generation}", "list", reason)
                 if not self.check:
-                    number = authority.crl.number + 1 if authority.crl is not None else 1
+                    number = (authority.crl.number or 0) + 1 if authority.crl is not None else 1
                     crl = make_crl(self._issuer(authority), revoked, number, now=self.now, valid_for=wish.crl_valid_for)
                     self.directory.write_crl(authority, crl)
 
     def _revoked(self, name: str, generation: int) -> Iterator[Revoked]:
         """What is revoked and would not have expired by itself."""
         for line in {**self.directory.ledger.certificates, **{each.certificate: each for each in self.outcome.revoked}}.values():
-            if line.state == "revoked" and (line.authority, line.generation) == (name, generation) and _moment(line.not_after) > self.now:
+            if line.state == "revoked" and (line.authority, line.generation) == (name, generation) and not line.is_over(self.now):
                 yield Revoked(int(line.serial, 16), _moment(line.time), line.reason or "unspecified")
 
     def _reason_to_list(self, wish: AuthorityWish, authority: Authority, revoked: Sequence[Revoked]) -> str | None:
@@ -256,22 +201,6 @@ class _Run:
         if place not in self._issuers:
             self._issuers[place] = self.directory.issuer(authority, self.passphrase)
         return self._issuers[place]
-
-    def _line(self, certificate: bytes, name: str, authority: str, generation: int) -> Line:
-        parsed = x509.load_certificate(certificate)
-        return Line(
-            time=x509.timestamp(self.now),
-            state="issued",
-            name=name,
-            authority=authority,
-            generation=generation,
-            serial=f"{parsed.serial_number:x}",
-            sha256=x509.sha256(certificate),
-            subject=x509.format_name(parsed.subject),
-            not_before=x509.timestamp(x509.not_before(parsed)),
-            not_after=x509.timestamp(x509.not_after(parsed)),
-            key_sha256=x509.key_sha256(parsed.public_key()),
-        )
 
     def _note(self, subject: str, action: str, reason: str) -> None:
         self.outcome.changes.append(Change(subject, action, reason))

@@ -10,12 +10,14 @@ on disk before. A last line without its end was written by a process that died, 
 from __future__ import annotations
 
 import contextlib
+import datetime
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+from ansible_collections.mutual.tls.plugins.module_utils import x509
 from ansible_collections.mutual.tls.plugins.module_utils.errors import StoreError
 from ansible_collections.mutual.tls.plugins.module_utils.files import read_if_present
 
@@ -42,11 +44,38 @@ class Line:
     key_sha256: str
     #: Why it was revoked.
     reason: str | None = None
+    #: Who signed it, if not the authority's own certificate did.
+    issuer: str | None = None
+
+    @classmethod
+    def issued(
+        cls, certificate: bytes, name: str, authority: str, generation: int, now: datetime.datetime, *, issuer: str | None = None
+    ) -> Line:
+        """A certificate (DER) that is handed out."""
+        parsed = x509.load_certificate(certificate)
+        return cls(
+            time=x509.timestamp(now),
+            state="issued",
+            name=name,
+            authority=authority,
+            generation=generation,
+            serial=f"{parsed.serial_number:x}",
+            sha256=x509.sha256(certificate),
+            subject=x509.format_name(parsed.subject),
+            not_before=x509.timestamp(x509.not_before(parsed)),
+            not_after=x509.timestamp(x509.not_after(parsed)),
+            key_sha256=x509.key_sha256(parsed.public_key()),
+            issuer=issuer,
+        )
+
+    def is_over(self, now: datetime.datetime) -> bool:
+        """Whether the certificate has expired."""
+        return self.not_after <= x509.timestamp(now)
 
     @property
-    def certificate(self) -> tuple[str, int, str]:
-        """What names a certificate: serial numbers are an authority's own."""
-        return self.authority, self.generation, self.serial
+    def certificate(self) -> tuple[str, int, str, str]:
+        """What names a certificate: serial numbers are an issuer's own."""
+        return self.authority, self.generation, self.serial, self.issuer or ""
 
     def become(self, state: str, time: str, reason: str | None = None) -> Line:
         """The certificate in another state."""
@@ -54,6 +83,7 @@ class Line:
 
 
 _FIELDS = {field.name: field for field in fields(Line)}
+_OPTIONAL = ("reason", "issuer")
 
 
 class Ledger:
@@ -62,14 +92,19 @@ class Ledger:
     def __init__(self, path: str) -> None:
         self.path = path
         #: The last line of each certificate, in the order in which they were issued.
-        self.certificates: dict[tuple[str, int, str], Line] = {}
-        self._by_name: dict[str, dict[tuple[str, int, str], Line]] = {}
+        self.certificates: dict[tuple[str, int, str, str], Line] = {}
+        self._by_name: dict[str, dict[tuple[str, int, str, str], Line]] = {}
         self._end = 0
         self._read()
 
     def of(self, name: str) -> list[Line]:
         """The certificates of *name*, the oldest first."""
         return list(self._by_name.get(name, {}).values())
+
+    def hand_out(self, line: Line) -> list[Line]:
+        """The lines for a certificate that is handed out: those of the same holder and CA before it are superseded."""
+        before = [each for each in self.of(line.name) if each.state == "issued" and each.authority == line.authority]
+        return [*(each.become("superseded", line.time) for each in before), line]
 
     def append(self, lines: Sequence[Line]) -> None:
         """Add lines; they are on disk afterwards. Raises OSError, after which the file holds what it held before."""
@@ -103,7 +138,8 @@ class Ledger:
     def _line(self, number: int, text: bytes) -> Line:
         try:
             found: Mapping[str, Any] = json.loads(text)
-            return Line(**{name: found[name] for name in _FIELDS if name != "reason"}, reason=found.get("reason"))
+            values: dict[str, Any] = {name: found.get(name) if name in _OPTIONAL else found[name] for name in _FIELDS}
+            return Line(**values)
         except (ValueError, KeyError, TypeError) as error:
             raise StoreError(
                 f"Line {number} of {self.path} cannot be read ({error}). It says what the authority issued and revoked, so nothing is "

@@ -1,12 +1,16 @@
 # Copyright: (c) 2026, mutual.tls contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a certificate authority should be, and what it is asked to sign or to revoke: names, usages and lifetimes come from here."""
+"""What a certificate authority should be, what it is asked to sign or to revoke, and what changes for that.
+
+Names, usages and lifetimes come from here.
+"""
 
 from __future__ import annotations
 
 import datetime
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,3 +117,24 @@ class Revocation:
 
     name: str
     reason: str = "unspecified"
+
+
+@dataclass(frozen=True)
+class Task:
+    """What one run asks of an authority."""
+
+    authorities: Sequence[AuthorityWish]
+    requests: Sequence[Request] = ()
+    revocations: Sequence[Revocation] = ()
+
+
+@dataclass(frozen=True)
+class Change:
+    """One change of the directory, with its reason."""
+
+    #: The CA, or whose certificate it is.
+    subject: str
+    #: ``create``, ``replace`` or ``renew`` a CA, ``issue`` or ``revoke`` a certificate, ``list`` what is revoked anew;
+    #: ``request`` a certificate elsewhere, ``take`` one that was signed there.
+    action: str
+    reason: str

@@ -9,16 +9,21 @@ in check mode when facts were collected and for good when it signed, is all that
 
 from __future__ import annotations
 
+import contextlib
 import datetime
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.mutual.tls.plugins.module_utils import x509
+from ansible_collections.mutual.tls.plugins.module_utils.crls import Crl, read_crls
+from ansible_collections.mutual.tls.plugins.module_utils.errors import TrustError
 from ansible_collections.mutual.tls.plugins.module_utils.plan.store import EntryFacts, IdentityWish, reasons_to_renew
 from ansible_collections.mutual.tls.plugins.module_utils.plan.system import Member, System
 
 SYSTEM, CLIENTS = "system", "clients"
+#: So many certificates of a chain are looked at.
+_LONGEST = 8
 
 
 @dataclass(frozen=True)
@@ -30,8 +35,8 @@ class Ca:
     #: Its certificate, DER.
     certificate: bytes
     sha256: str
-    #: Its revocation list, PEM.
-    crl: str | None = None
+    #: Its revocation list; somebody else's CA that signs through others has one of each of those too.
+    crls: tuple[Crl, ...] = ()
 
     @property
     def alias(self) -> str:
@@ -53,6 +58,12 @@ class AuthorityFacts:
     revoked_of: Mapping[tuple[str, int], str] = field(default_factory=dict)
     #: Member -> the chain (DER, leaf first) that was signed for it in this run.
     issued: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict)
+    #: Whether it is somebody else's, whom nobody here can have sign, revoke or make a list.
+    external: bool = False
+    #: Members whose certificate somebody else has yet to sign.
+    awaited: frozenset[str] = frozenset()
+    #: What is to be revoked and stands on no list: C(name), C(authority), C(generation), C(serial), C(not_after).
+    unlisted: tuple[Mapping[str, Any], ...] = ()
     #: What a person should know.
     notes: tuple[str, ...] = ()
     #: Why nothing is known, if so.
@@ -62,6 +73,19 @@ class AuthorityFacts:
         """The CA *name* of the latest generation."""
         found = [ca for ca in self.cas if ca.name == name]
         return found[-1] if found else None
+
+    def has_revoked(self, entry: EntryFacts) -> bool:
+        """Whether the certificate of a key is not to be accepted any more."""
+        if entry.sha256 in self.revoked:
+            return True
+        return any(self.is_listed(certificate) for certificate in chain_of(entry))
+
+    def is_listed(self, certificate: bytes) -> bool:
+        """Whether a list of one of the CAs names the certificate (DER); one that cannot be read is on none."""
+        lists = [crl for ca in self.cas for crl in ca.crls if crl.serials]
+        with contextlib.suppress(TrustError):
+            return bool(lists) and any(crl.names(certificate) for crl in lists)
+        return False
 
 
 #: For the trust models that have none.
@@ -82,7 +106,7 @@ def read_authority(collected: Mapping[str, Any] | None, signed: Mapping[str, Any
             int(each["generation"]),
             x509.pem_to_der(each["pem"], f"the certificate of the authority '{each['name']}'")[0],
             each["sha256"],
-            each["crl"]["pem"] if each.get("crl") else None,
+            read_crls(each["crl"]["pem"]) if each.get("crl") else (),
         )
         for each in data["authorities"]
     )
@@ -95,6 +119,9 @@ def read_authority(collected: Mapping[str, Any] | None, signed: Mapping[str, Any
         revoked=frozenset(each["sha256"] for each in data["revoked"]),
         revoked_of={(each["authority"], int(each["generation"])): each["name"] for each in data["revoked"]},
         issued=issued,
+        external="awaited" in data,
+        awaited=frozenset(each["name"] for each in data.get("awaited") or ()),
+        unlisted=tuple(data.get("unlisted") or ()),
         notes=tuple(map(str, collected.get("notes") or ())),
     )
 
@@ -127,12 +154,37 @@ def is_replaced(name: str, authority: AuthorityFacts, wished: Mapping[str, tuple
     return authority.newest(name) is None or made or name in wished
 
 
+def chain_of(entry: EntryFacts) -> list[bytes]:
+    """The certificates (DER) that a key presents, its own first; none where it has none."""
+    text = entry.chain_pem or entry.pem
+    return x509.pem_to_der(text, entry.alias) if text else []
+
+
+def path_to(chain: Sequence[bytes], ca: Ca) -> list[bytes] | None:
+    """The certificates of the chain up to the one that the CA signed, each signed by the next; None if it does not get there.
+
+    A host says what it presents: what comes after that, or is no certificate, counts for nothing.
+    """
+    path: list[bytes] = []
+    with contextlib.suppress(TrustError):
+        for certificate in chain[:_LONGEST]:
+            if path and (x509.what_makes_a_ca(certificate) is None or not x509.is_signed_by(path[-1], certificate)):
+                return None
+            path.append(certificate)
+            if x509.is_signed_by(certificate, ca.certificate):
+                return path
+    return None
+
+
+def comes_from(chain: Sequence[bytes], ca: Ca) -> bool:
+    """Whether the CA signed the first certificate of the chain, or one that did so for it."""
+    return path_to(chain, ca) is not None
+
+
 def is_signed(entry: EntryFacts, authority: AuthorityFacts) -> bool:
-    """Whether any CA of the authority signed the certificate of a key."""
-    if entry.pem is None or not authority.cas:
-        return False
-    certificate = x509.pem_to_der(entry.pem, entry.alias)[0]
-    return any(x509.is_signed_by(certificate, ca.certificate) for ca in authority.cas)
+    """Whether the certificate of a key comes from any CA of the authority."""
+    chain = chain_of(entry)
+    return any(comes_from(chain, ca) for ca in authority.cas)
 
 
 def reasons_to_sign(
@@ -143,8 +195,16 @@ def reasons_to_sign(
     ca = authority.newest(name)
     if replaced or ca is None:
         yield f"the authority '{name}' is {'made' if ca is None else 'replaced'} in this run"
-    elif entry.pem is None or not x509.is_signed_by(x509.pem_to_der(entry.pem, entry.alias)[0], ca.certificate):
+    elif not comes_from(chain_of(entry), ca):
         yield f"it is not signed by the authority '{name}', generation {ca.generation}"
-    elif len(entry.chain_sha256) > 1 and entry.chain_sha256[1] != ca.sha256:
+    elif _has_former(chain_of(entry)[1:], ca):
         yield f"the certificate of the authority '{name}' was renewed"
     yield from reasons_to_renew(wish, entry, now)
+
+
+def _has_former(above: Sequence[bytes], ca: Ca) -> bool:
+    """Whether a chain ends in another certificate of the CA than its present one: with the same key, and so the same signatures."""
+    key = x509.public_key_of(ca.certificate)
+    with contextlib.suppress(TrustError):
+        return any(x509.sha256(each) != ca.sha256 and x509.public_key_of(each) == key for each in above)
+    return False

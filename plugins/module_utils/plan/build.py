@@ -18,6 +18,7 @@ from ansible_collections.mutual.tls.plugins.module_utils.plan.activation import 
 from ansible_collections.mutual.tls.plugins.module_utils.plan.authority import NO_AUTHORITY, AuthorityFacts, generations, signer_of
 from ansible_collections.mutual.tls.plugins.module_utils.plan.changes import Change, Plan
 from ansible_collections.mutual.tls.plugins.module_utils.plan.identities import accepted_on_sockets, new_identity
+from ansible_collections.mutual.tls.plugins.module_utils.plan.lists import list_faults, list_notes
 from ansible_collections.mutual.tls.plugins.module_utils.plan.measured import Facts, SettingsFacts, StoreFacts
 from ansible_collections.mutual.tls.plugins.module_utils.plan.notes import notes
 from ansible_collections.mutual.tls.plugins.module_utils.plan.pem import plan_pem_files
@@ -59,6 +60,7 @@ def build(
         return plan
     _plan_authority(plan, system, authority)
     stores = store_wishes(system, facts, authority)
+    plan.faults.extend(list_faults(system, facts, stores, authority, now))
     managed = [member for member in system.members.values() if facts[member.name].reached and not member.revoked]
     new_identities: dict[str, StoreChange] = {}
     for member in managed:
@@ -75,8 +77,10 @@ def build(
     _plan_copies(plan, system, facts)
     _check_shared_key(plan, system, facts, new_identities)
     plan.later["distrust"] = [name for name, kept in stores.kept.items() if any(facts[because].reached for because in kept.values())]
-    plan.notes.extend(notes(system, facts, stores, plan.identities, now))
-    plan.verdicts = list(prove(system, facts, stores, plan.identities, now))
+    plan.notes.extend(notes(system, facts, stores, (*plan.identities, *plan.awaited), now))
+    plan.notes.extend(list_notes(system, stores, authority, now))
+    plan.verdicts = list(prove(system, facts, stores, plan.identities, now, plan.without))
+    plan.faults.extend(_passwords_before_certificates(plan, authority))
     plan.faults.extend(_unproven_flips(plan, system, facts))
     plan.faults.extend(_unproven_identities(plan, system, new_identities))
     plan.restarts = activation(system, facts, _causes(plan))
@@ -102,7 +106,7 @@ def _plan_authority(plan: Plan, system: System, authority: AuthorityFacts) -> No
     plan.changes.extend(
         Change("(authority)", "authority", change["entry"], change["action"], change["reason"]) for change in authority.changes
     )
-    for name, (generation, why) in generations(system, authority).items():
+    for name, (generation, why) in generations(system, authority).items() if not authority.external else ():
         plan.generations[name] = generation
         plan.changes.append(Change("(authority)", "authority", name, "replace", why))
 
@@ -121,6 +125,8 @@ def _plan_store(
     trusted = trust_changes(wish, store.entries if store is not None else ())
     if trusted:
         plan.trust[member.name] = wish.trusted
+        if wish.absent_keys:
+            plan.absent_keys[member.name] = list(wish.absent_keys)
         if wish.purge_trusted:
             plan.purge.append(member.name)
     changes = [new_identities[member.name]] if member.name in new_identities else []
@@ -227,6 +233,16 @@ def _check_shared_key(plan: Plan, system: System, facts: Mapping[str, Facts], ne
 def _same_key(entry: EntryFacts, other: EntryFacts) -> bool:
     keys = [x509.public_key_of(x509.pem_to_der(each.pem, each.alias)[0]) for each in (entry, other) if each.pem]
     return len(keys) == 2 and keys[0] == keys[1]
+
+
+def _passwords_before_certificates(plan: Plan, authority: AuthorityFacts) -> Iterator[str]:
+    """Keystores that would be under another password, or in another format, while products wait with the settings for that."""
+    if authority.external and plan.reprotect and plan.cannot_wait:
+        names, others = (", ".join(f"'{name}'" for name in each) for each in (plan.reprotect, plan.cannot_wait))
+        yield (
+            f"the keystores of {names} would be protected anew, while somebody else may have to sign for {others} first: do one after the "
+            "other, certificates first"
+        )
 
 
 def _unproven_flips(plan: Plan, system: System, facts: Mapping[str, Facts]) -> Iterator[str]:

@@ -34,8 +34,12 @@ class Plan:
     changes: list[Change] = field(default_factory=list)
     #: Members whose identity changes.
     identities: list[str] = field(default_factory=list)
-    #: Those among them whose key must not be used again.
-    regenerate: list[str] = field(default_factory=list)
+    #: Those among them whose key must not be used again, and the SHA-256 of its public key.
+    revoked_keys: dict[str, str] = field(default_factory=dict)
+    #: Those among them whose present identity nobody accepts: nothing goes on without their new one.
+    cannot_wait: list[str] = field(default_factory=list)
+    #: Members that go on with what they have, until somebody else has signed for them.
+    awaited: list[str] = field(default_factory=list)
     #: Those among them whose certificate an authority signed, and whose own key is to sign it now.
     self_sign: list[str] = field(default_factory=list)
     #: Member -> the chain (PEM, leaf first) that was signed for it and is to be installed.
@@ -48,6 +52,8 @@ class Plan:
     copies: dict[str, str] = field(default_factory=dict)
     #: Member -> what its store is to trust and to trust no more; only where that changes something.
     trust: dict[str, tuple[TrustWish, ...]] = field(default_factory=dict)
+    #: Member -> the aliases of keys that go out of its store.
+    absent_keys: dict[str, list[str]] = field(default_factory=dict)
     #: Members among those from whose store everything goes that nobody names.
     purge: list[str] = field(default_factory=list)
     #: Member -> all its settings that are not secret; only where any setting changes.
@@ -70,7 +76,12 @@ class Plan:
         """``unprovable`` when a link fails or something is at fault, ``pending`` when there is something to do, else ``clean``."""
         if self.faults or any(verdict.outcome == "fails" for verdict in self.verdicts):
             return "unprovable"
-        return "pending" if self.changes or self.more else "clean"
+        return "pending" if self.changes or self.more or self.awaited else "clean"
+
+    @property
+    def without(self) -> list[str]:
+        """Members that nobody accepts until somebody else has signed for them."""
+        return [name for name in self.awaited if name in self.cannot_wait]
 
     @property
     def more(self) -> bool:
@@ -83,13 +94,17 @@ class Plan:
             "state": self.state,
             "changes": [dict(vars(change)) for change in self.changes],
             "identities": self.identities,
-            "regenerate": self.regenerate,
+            "revoked_keys": self.revoked_keys,
+            "cannot_wait": self.cannot_wait,
+            "awaited": self.awaited,
+            "without": self.without,
             "self_sign": self.self_sign,
             "install": self.install,
             "generations": self.generations,
             "reprotect": self.reprotect,
             "copies": self.copies,
             "trust": {member: [_trust_option(wish) for wish in wishes] for member, wishes in self.trust.items()},
+            "absent_keys": self.absent_keys,
             "purge": self.purge,
             "settings": self.settings,
             "pem": self.pem,

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from ansible_collections.mutual.tls.plugins.module_utils import x509
 from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError, TrustError
 from ansible_collections.mutual.tls.plugins.module_utils.plan.activation import is_loaded
 from ansible_collections.mutual.tls.plugins.module_utils.plan.authority import (
     AuthorityFacts,
+    chain_of,
+    comes_from,
     generations,
     is_replaced,
     is_signed,
@@ -58,14 +60,21 @@ def new_identity(
         return StoreChange(entry.alias, "renew", f"the trust model is '{system.trust_model}', and an authority signed it", entry.sha256)
     replaced = is_replaced(signer_of(member), authority, generations(system, authority))
     change = _change_by_authority(member, wish.identity, entry, authority, replaced, now)
-    if change is None or entry is None:
-        return change
-    works = _works(system, member, entry, facts, authority, now)
-    if system.phased and works and not _may_present_anew(system, member, facts, authority, replaced):
+    if change is None:
+        return None
+    works = entry is not None and _works(system, member, entry, facts, authority, now)
+    if not works:
+        plan.cannot_wait.append(member.name)
+    if member.name in authority.awaited:
+        plan.awaited.append(member.name)
+        return None
+    if works and system.phased and not _may_present_anew(system, member, facts, authority, replaced):
         plan.later["present"].append(member.name)
         return None
-    if entry.sha256 in authority.revoked:
-        plan.regenerate.append(member.name)
+    if authority.external and wish.identity.regenerate == "always":
+        raise InputError("its key is to be another one at every run (mtls_regenerate), and somebody else has to sign for each")
+    if entry is not None and entry.pem and authority.has_revoked(entry):
+        plan.revoked_keys[member.name] = x509.sha256(x509.public_key_of(x509.pem_to_der(entry.pem, entry.alias)[0]))
     return change
 
 
@@ -76,7 +85,7 @@ def _change_by_authority(
     change = identity_change(dataclasses.replace(wish, signer="authority"), entry, now)
     if change is not None or entry is None:
         return change
-    if entry.sha256 in authority.revoked:
+    if authority.has_revoked(entry):
         return StoreChange(entry.alias, "replace", "its certificate was revoked, and its key with it", entry.sha256)
     reason = next(reasons_to_sign(member, wish, entry, authority, replaced, now), None)
     return StoreChange(entry.alias, "renew", reason, entry.sha256) if reason is not None else None
@@ -86,7 +95,7 @@ def _works(
     system: System, member: Member, entry: EntryFacts, facts: Mapping[str, Facts], authority: AuthorityFacts, now: datetime.datetime
 ) -> bool:
     """Whether anybody may accept what the member presents now; what nobody accepts waits for nothing."""
-    if entry.fault or entry.locked or not entry.key_matches or entry.sha256 in authority.revoked:
+    if entry.fault or entry.locked or not entry.key_matches or authority.has_revoked(entry):
         return False
     if entry.not_after is None or parse_timestamp(entry.not_after) <= now:
         return False
@@ -101,15 +110,21 @@ def accepted_on_sockets(system: System, facts: Mapping[str, Facts], authority: A
             if sha256 is None or not text:
                 continue
             by_itself = any(_trusts(sha256, facts[partner.name]) for partner in system.partners(member))
-            if by_itself or _is_by_a_ca(text, authority):
+            if by_itself or _is_by_a_ca(text, _presented_above(member, facts[member.name]), authority):
                 yield sha256
 
 
-def _is_by_a_ca(text: str, authority: AuthorityFacts) -> bool:
-    """Whether a CA of the authority signed a certificate (PEM); a host that calls nonsense one stops nobody's plan."""
+def _presented_above(member: Member, measured: Facts) -> list[bytes]:
+    """The certificates (DER) between the member's own and a root, as its keystore has them."""
+    entry = measured.store.identity(member.alias) if measured.store is not None else None
+    return chain_of(entry)[1:] if entry is not None else []
+
+
+def _is_by_a_ca(text: str, above: Sequence[bytes], authority: AuthorityFacts) -> bool:
+    """Whether a certificate (PEM) comes from a CA of the authority; a host that calls nonsense one stops nobody's plan."""
     try:
         served = x509.pem_to_der(text, "what is served")[0]
-        return any(x509.is_signed_by(served, ca.certificate) for ca in authority.cas)
+        return any(comes_from([served, *above], ca) or comes_from([served], ca) for ca in authority.cas)
     except (InputError, TrustError):
         return False
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,8 +57,8 @@ class Matrix:
     faults: tuple[str, ...]
 
 
-def matrix(system: System, facts: Mapping[str, Facts]) -> Matrix:
-    """The handshakes that show what *system* does, as far as its members were reached."""
+def matrix(system: System, facts: Mapping[str, Facts], without: Collection[str] = ()) -> Matrix:
+    """The handshakes that show what *system* does, as far as its members were reached, and have an identity: not those *without*."""
     probes: list[PlannedProbe] = []
     notes: list[str] = []
     from_outside: dict[tuple[str, str], Link] = {}
@@ -70,6 +70,11 @@ def matrix(system: System, facts: Mapping[str, Facts]) -> Matrix:
                 away.setdefault((link.server, link.endpoint), link.client)
         elif not facts[link.server].reached:
             notes.append(f"{link.name} is not tried: '{link.server}' was not reached")
+        elif link.client in without or link.server in without:
+            name = link.client if link.client in without else link.server
+            notes.append(f"{link.name} is not tried: somebody else has yet to sign for '{name}'")
+            if _is_outside(system, link):
+                from_outside.setdefault((link.server, link.endpoint), link)
         else:
             probes.append(PlannedProbe(link.client, link, "keystore", "accepted"))
             if _is_outside(system, link):

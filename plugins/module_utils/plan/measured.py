@@ -66,7 +66,8 @@ class StoreFacts:
     def with_chain(self, alias: str, chain: tuple[bytes, ...]) -> StoreFacts:
         """The store as it will be once *chain* (DER, leaf first) is installed for the key under *alias*; itself if it is."""
         entry = self.identity(alias)
-        if entry is None or entry.sha256 == x509.sha256(chain[0]):
+        fingerprints = tuple(map(x509.sha256, chain))
+        if entry is None or entry.chain_sha256[: len(chain)] == fingerprints:
             return self
         leaf = x509.describe(chain[0])
         names = ("sha256", "subject", "issuer", "not_before", "not_after", "pem", "key_type", "key_size", "curve")
@@ -75,7 +76,7 @@ class StoreFacts:
             entry,
             **described,
             subject_alt_name=tuple(leaf["subject_alt_name"]),
-            chain_sha256=tuple(map(x509.sha256, chain)),
+            chain_sha256=fingerprints,
             chain_pem="".join(map(x509.der_to_pem, chain)),
             # Who asked for it holds the key, which may be one that waits beside the store; what installs it looks again.
             key_matches=True,

@@ -24,6 +24,21 @@ def notes(system: System, facts: Mapping[str, Facts], stores: Stores, identities
     yield from _wrong_clocks(facts, now)
     yield from _ending(system, facts, identities, now)
     yield from _strangers_revoked(system, facts)
+    yield from _copied_keys(system, facts, stores, identities)
+
+
+def _copied_keys(system: System, facts: Mapping[str, Facts], stores: Stores, identities: Collection[str]) -> Iterator[str]:
+    """Keys of platforms that were on other hosts, and that the platforms keep."""
+    for platform in system.members.values():
+        store = facts[platform.name].store
+        if platform.name in identities or (store is not None and store.new_identity):
+            continue
+        holders = [name for name, wish in stores.wishes.items() if platform.alias in wish.absent_keys]
+        if holders:
+            yield (
+                f"the key of '{platform.name}' was on {len(holders)} other hosts, and whoever copied it there has it still: raise "
+                "mtls_generation, and it gets another"
+            )
 
 
 def _strangers_revoked(system: System, facts: Mapping[str, Facts]) -> Iterator[str]:

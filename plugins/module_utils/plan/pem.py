@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence, Set
 
-from ansible_collections.mutual.tls.plugins.module_utils import x509
 from ansible_collections.mutual.tls.plugins.module_utils.plan.authority import AuthorityFacts, Ca
 from ansible_collections.mutual.tls.plugins.module_utils.plan.changes import Change, Plan
 from ansible_collections.mutual.tls.plugins.module_utils.plan.measured import Facts, PemFacts
@@ -40,7 +39,7 @@ def _why_identity(plan: Plan, member: Member, found: PemFacts) -> str | None:
 def _why_trust(found: PemFacts, trusted: Set[str], cas: Sequence[Ca], authority: AuthorityFacts) -> str | None:
     if trusted != found.trusted:
         return "whom it trusts changes"
-    if {x509.crl_sha256(crl) for crl in _lists(cas)} != found.crls:
+    if {crl.sha256 for ca in cas for crl in ca.crls} != found.crls:
         return "another revocation list is in force"
     anew = {change["entry"] for change in authority.changes if change["action"] == "list"}
     renewed = [ca.name for ca in cas if f"{ca.name} {ca.generation}" in anew]
@@ -48,4 +47,4 @@ def _why_trust(found: PemFacts, trusted: Set[str], cas: Sequence[Ca], authority:
 
 
 def _lists(cas: Sequence[Ca]) -> list[str]:
-    return [ca.crl for ca in cas if ca.crl is not None]
+    return [crl.pem for ca in cas for crl in ca.crls]

@@ -10,7 +10,7 @@ each side accepts the other at the time that its own host has, with a key that f
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,9 +52,14 @@ class _Party:
 
 
 def prove(
-    system: System, facts: Mapping[str, Facts], stores: Stores, identities: Sequence[str], now: datetime.datetime
+    system: System,
+    facts: Mapping[str, Facts],
+    stores: Stores,
+    identities: Sequence[str],
+    now: datetime.datetime,
+    without: Collection[str] = (),
 ) -> Iterator[Verdict]:
-    """A verdict for each link; *identities* are the members whose identity this run makes anew."""
+    """A verdict for each link; *identities* are the members whose identity this run makes anew, and those *without* one wait for it."""
     parties = {owner: _party(system.members[owner], facts[owner].store, wish) for owner, wish in stores.wishes.items()}
     anew = set(identities)
     for link in system.links():
@@ -66,6 +71,10 @@ def prove(
         awaited = [member.name for member in sides if _owner(system, member) in anew]
         if awaited:
             yield Verdict(link, "awaits", f"the identity of '{awaited[0]}' is made in this run")
+            continue
+        waiting = [member.name for member in sides if member.name in without]
+        if waiting:
+            yield Verdict(link, "awaits", f"somebody else has yet to sign for '{waiting[0]}'")
             continue
         client, server = (parties[_owner(system, member)] for member in sides)
         found = _refusal(system, link, "server", client, server, facts[link.client], now)
@@ -111,7 +120,10 @@ def _anchors(store: StoreFacts | None, wish: StoreWish) -> list[bytes]:
     anchors = {
         entry.alias: x509.pem_to_der(entry.pem, f"the certificate under the alias '{entry.alias}'")[0]
         for entry in entries
-        if entry.pem and entry.sha256 and not (wish.purge_trusted and entry.type == "trusted_cert")
+        if entry.pem
+        and entry.sha256
+        and not (wish.purge_trusted and entry.type == "trusted_cert")
+        and not (entry.type == "private_key" and entry.alias in wish.absent_keys)
     }
     for trusted in wish.trusted:
         anchors.pop(trusted.alias, None)

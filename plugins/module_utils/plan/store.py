@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.mutual.tls.plugins.module_utils import x509
@@ -50,6 +50,8 @@ class IdentityWish:
     signer: str = "any"
     #: A chain signed elsewhere for the key in the store: certificates, DER, in any order.
     chain: tuple[bytes, ...] = ()
+    #: SHA-256 of public keys (SubjectPublicKeyInfo, hex) that must not be used again.
+    revoked_keys: tuple[str, ...] = ()
 
     @classmethod
     def from_options(cls, options: dict[str, Any]) -> IdentityWish:
@@ -70,7 +72,11 @@ class IdentityWish:
             chain=tuple(x509.readable_certificates(options["certificate_content"], "'certificate_content'"))
             if options.get("certificate_content") is not None
             else (),
+            revoked_keys=tuple(str(key).lower() for key in options.get("revoked_keys") or ()),
         )
+        for key in wish.revoked_keys:
+            if not re.fullmatch("[0-9a-f]{64}", key):
+                raise InputError(f"'revoked_keys' has {key!r}; a key is named by the SHA-256 of its public key, 64 hexadecimal digits.")
         if wish.renew_before >= wish.valid_for:
             raise InputError(
                 f"'renew_before' ({options['renew_before']}) is not shorter than 'valid_for' ({options['valid_for']}): "
@@ -140,6 +146,8 @@ class StoreWish:
     trusted: tuple[TrustWish, ...] = ()
     #: Whether trusted certificates that nobody named are removed.
     purge_trusted: bool = False
+    #: Private keys that the store should not hold: alias -> why.
+    absent_keys: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -200,7 +208,8 @@ class StoreChange:
     """One change of one entry, with its reason."""
 
     alias: str
-    #: ``create`` or ``replace`` a key, ``renew`` or ``install`` its certificate, ``trust``, ``replace_trusted`` or ``distrust``.
+    #: ``create`` or ``replace`` a key, ``renew`` or ``install`` its certificate, ``trust``, ``replace_trusted`` or ``distrust``,
+    #: ``remove_key`` of somebody else.
     action: str
     reason: str
     before: str | None = None
@@ -209,6 +218,11 @@ class StoreChange:
     def to_dict(self) -> dict[str, Any]:
         """The change as modules return it."""
         return {"entry": self.alias, "action": self.action, "reason": self.reason, "before": self.before, "after": self.after}
+
+
+def named_without_generation(entry: EntryFacts) -> str:
+    """The certificate's subject as it is in every generation."""
+    return _GENERATION.sub(",", entry.subject or "").strip(",")
 
 
 def identity_change(wish: IdentityWish, entry: EntryFacts | None, now: datetime.datetime) -> StoreChange | None:
@@ -263,6 +277,13 @@ def _reasons_to_replace(wish: IdentityWish, entry: EntryFacts) -> Iterator[str]:
         yield f"it cannot be read ({entry.fault})"
     if entry.generation < wish.generation:
         yield f"its generation {entry.generation} is older than {wish.generation}"
+    if (
+        entry.pem
+        and not entry.fault
+        and wish.revoked_keys
+        and x509.sha256(x509.public_key_of(x509.pem_to_der(entry.pem, entry.alias)[0])) in wish.revoked_keys
+    ):
+        yield "its key is revoked"
     if wish.regenerate == "never":
         return
     wished = _key_words(wish.kind_of_key, wish.key_size, wish.curve)
@@ -317,9 +338,14 @@ def reasons_to_renew(wish: IdentityWish, entry: EntryFacts, now: datetime.dateti
 
 
 def trust_changes(wish: StoreWish, entries: Sequence[EntryFacts]) -> list[StoreChange]:
-    """What must become of the trusted certificates, in the wish's order; what was not named last."""
-    found = {entry.alias: entry for entry in entries}
-    changes = []
+    """What must become of the trusted certificates, in the wish's order; what was not named last. Keys that are to go go first."""
+    changes = [
+        StoreChange(entry.alias, "remove_key", wish.absent_keys[entry.alias], entry.sha256)
+        for entry in entries
+        if entry.type == "private_key" and entry.alias in wish.absent_keys
+    ]
+    gone = {change.alias for change in changes}
+    found = {entry.alias: entry for entry in entries if entry.alias not in gone}
     for trusted in wish.trusted:
         entry = found.get(trusted.alias)
         if wish.identity is not None and trusted.alias == wish.identity.alias:

@@ -9,17 +9,22 @@ inventory gives that member, never under a name that its host says of itself. In
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from ansible_collections.mutual.tls.plugins.module_utils import x509
-from ansible_collections.mutual.tls.plugins.module_utils.crypto import x509 as crypto_x509
 from ansible_collections.mutual.tls.plugins.module_utils.errors import TrustError
 from ansible_collections.mutual.tls.plugins.module_utils.plan.activation import is_loaded
-from ansible_collections.mutual.tls.plugins.module_utils.plan.authority import NO_AUTHORITY, AuthorityFacts, Ca, signer_of
+from ansible_collections.mutual.tls.plugins.module_utils.plan.authority import (
+    NO_AUTHORITY,
+    AuthorityFacts,
+    Ca,
+    chain_of,
+    comes_from,
+    signer_of,
+)
 from ansible_collections.mutual.tls.plugins.module_utils.plan.measured import Facts
-from ansible_collections.mutual.tls.plugins.module_utils.plan.store import EntryFacts, StoreWish, TrustWish
+from ansible_collections.mutual.tls.plugins.module_utils.plan.store import EntryFacts, StoreWish, TrustWish, named_without_generation
 from ansible_collections.mutual.tls.plugins.module_utils.plan.system import Member, System
 
 
@@ -64,7 +69,7 @@ def _certificate_faults(member: Member, certificate: bytes, proof: str | None) -
     except TrustError as error:
         yield f"the certificate of '{member.name}' (sha256 {x509.sha256(certificate)}) cannot be judged: {error}"
         return
-    authority = _authority(certificate)
+    authority = x509.what_makes_a_ca(certificate)
     if authority is not None:
         yield (
             f"the certificate of '{member.name}' ({described['subject']}, sha256 {described['sha256']}) is a CA ({authority}): trusting it "
@@ -74,23 +79,6 @@ def _certificate_faults(member: Member, certificate: bytes, proof: str | None) -
         x509.check_possession(proof or "", member.name, certificate)
     except TrustError as error:
         yield f"{error} ({described['subject']}, sha256 {described['sha256']})"
-
-
-def _authority(certificate: bytes) -> str | None:
-    """What makes verifiers take the certificate for a CA's; None when nothing does.
-
-    CA:TRUE is not all: for want of basic constraints OpenSSL (X509_check_ca) goes by keyCertSign, and takes each self-signed
-    certificate of version 1.
-    """
-    parsed = x509.load_certificate(certificate)
-    if parsed.version == crypto_x509.Version.v1:
-        return "version 1, without basic constraints"
-    with contextlib.suppress(crypto_x509.ExtensionNotFound):
-        return "CA:TRUE" if parsed.extensions.get_extension_for_class(crypto_x509.BasicConstraints).value.ca else None
-    with contextlib.suppress(crypto_x509.ExtensionNotFound):
-        usage = parsed.extensions.get_extension_for_class(crypto_x509.KeyUsage).value
-        return "keyCertSign, without basic constraints" if usage.key_cert_sign else None
-    return None
 
 
 def _possesses(member: Member, certificate: bytes, facts: Mapping[str, Facts]) -> bool:
@@ -109,13 +97,20 @@ def _leaf(member: Member, facts: Mapping[str, Facts]) -> bytes | None:
     return x509.pem_to_der(entry.pem, f"the certificate of '{member.name}'")[0] if entry is not None and entry.pem else None
 
 
+def _chain(member: Member, facts: Mapping[str, Facts]) -> list[bytes]:
+    """The certificates that *member* presents, DER, its own first; none when it was not reached or has none."""
+    store = facts[member.name].store
+    entry = store.identity(member.alias) if store is not None else None
+    return chain_of(entry) if entry is not None else []
+
+
 def store_wishes(system: System, facts: Mapping[str, Facts], authority: AuthorityFacts = NO_AUTHORITY) -> Stores:
     """What the store of each reached member should hold. Revoked members, and holders of a copy, have no wish of their own."""
     wishes: dict[str, StoreWish] = {}
     awaited: dict[str, tuple[str, ...]] = {}
     kept: dict[str, Mapping[str, str]] = {}
     revoked = list(_revoked_certificates(system, facts))
-    signers = {member.name: _signer(_leaf(member, facts), signer_of(member), authority) for member in system.members.values()}
+    signers = {member.name: _signer(_chain(member, facts), signer_of(member), authority) for member in system.members.values()}
     whole = not any(connected_strangers(system, facts))
     active = {member.alias for member in system.members.values() if not member.revoked}
     for member in system.members.values():
@@ -126,13 +121,55 @@ def store_wishes(system: System, facts: Mapping[str, Facts], authority: Authorit
             else:
                 trusted, missing = _trusted(system, member, facts)
             trusted.extend(_superseded(system, member, facts, authority, trusted))
+            copies = _former_copies(system, member, facts)
+            trusted.extend(_needless(system, member, facts) if copies else ())
             distrusted = _distrusted(measured.store.entries if measured.store is not None else (), revoked, active)
             # What nobody names may be the trust of one who was not measured: nothing is purged beside one of those.
             measured_all = all(facts[partner.name].reached or partner.revoked for partner in system.partners(member))
             purge = system.purge_trusted and whole and measured_all
-            wishes[member.name] = StoreWish(measured.identity_wish, (*trusted, *distrusted), purge)
+            wishes[member.name] = StoreWish(measured.identity_wish, (*trusted, *distrusted), purge, copies)
             awaited[member.name] = tuple(missing)
     return Stores(wishes, awaited, kept)
+
+
+def _former_copies(system: System, member: Member, facts: Mapping[str, Facts]) -> dict[str, str]:
+    """The keys of platforms in another member's store, by alias, with the reason why they are to go: what the model ``shared`` left."""
+    if system.trust_model == "shared" or member.kind in ("client", system.adapter.center):
+        return {}
+    found = {}
+    for platform in system.members.values():
+        if platform.kind == system.adapter.center and _is_copied(platform, member, facts):
+            found[platform.alias] = f"with the trust model '{system.trust_model}' only '{platform.name}' holds its key"
+    return found
+
+
+def _is_copied(platform: Member, member: Member, facts: Mapping[str, Facts]) -> bool:
+    """Whether the store of *member* has a copy of the key of *platform*, and is another file than the platform's own.
+
+    In a run in which the platform gets another key, the copy is known by its name.
+    """
+    original, store = facts[platform.name].store, facts[member.name].store
+    if original is None or store is None or (original.path == store.path and _same_host(platform, member)):
+        return False
+    own, copy = original.identity(platform.alias), store.identity(platform.alias)
+    if own is None or copy is None or not own.pem or not copy.pem:
+        return False
+    keys = {x509.public_key_of(x509.pem_to_der(entry.pem or "", entry.alias)[0]) for entry in (own, copy)}
+    return len(keys) == 1 or named_without_generation(own) == named_without_generation(copy)
+
+
+def _same_host(first: Member, second: Member) -> bool:
+    return first.address == second.address or (first.host is not None and first.host == second.host)
+
+
+def _needless(system: System, member: Member, facts: Mapping[str, Facts]) -> Iterator[TrustWish]:
+    """Certificates of members in a copy of the platform's store that the member has nothing to do with."""
+    store = facts[member.name].store
+    partners = {partner.name for partner in system.partners(member)}
+    for other in system.members.values():
+        entry = store.entry(other.alias) if store is not None else None
+        if entry is not None and entry.type == "trusted_cert" and other.name not in partners and not other.revoked:
+            yield TrustWish(other.alias, reason=f"'{other.name}' and '{member.name}' do not connect to each other")
 
 
 def connected_strangers(system: System, facts: Mapping[str, Facts]) -> Iterator[tuple[str, str, str]]:
@@ -155,6 +192,9 @@ def _trusted(system: System, member: Member, facts: Mapping[str, Facts]) -> tupl
     store = facts[member.name].store
     for partner in system.partners(member):
         if system.holds_copy(partner):
+            old = store.entry(partner.alias) if store is not None and facts[partner.name].reached else None
+            if old is not None and old.type == "trusted_cert":
+                trusted.append(TrustWish(partner.alias, reason=f"'{partner.name}' holds the key that all share, and presents no other"))
             continue
         certificate = _leaf(partner, facts)
         if certificate is not None:
@@ -184,7 +224,10 @@ def _trusted_through(
     for partner in system.partners(member):
         name = signer_of(partner)
         newest, signer, measured = authority.newest(name), signers[partner.name], facts[partner.name]
-        needed.update({ca.alias: ca for ca in (newest, signer if measured.reached else None) if ca is not None})
+        # A CA that is out for somebody who was revoked does not come back because others still have what it signed.
+        out = signer is not None and signer.sha256 not in held and (signer.name, signer.generation) in authority.revoked_of
+        present = signer if measured.reached and (system.adapter.reads_crl or not out) else None
+        needed.update({ca.alias: ca for ca in (newest, present) if ca is not None})
         over = measured.reached and (not system.phased or is_loaded(system, partner, measured))
         if not over:
             perhaps.update({ca.alias: (ca, partner.name) for ca in authority.cas if ca.name == name and ca.sha256 in held})
@@ -208,11 +251,9 @@ def _trusted_through(
     return [*cas, *own], missing, kept
 
 
-def _signer(certificate: bytes | None, name: str, authority: AuthorityFacts) -> Ca | None:
-    """The CA, of any generation, that signed the certificate; None when none of that name did."""
-    if certificate is None:
-        return None
-    return next((ca for ca in reversed(authority.cas) if ca.name == name and x509.is_signed_by(certificate, ca.certificate)), None)
+def _signer(chain: Sequence[bytes], name: str, authority: AuthorityFacts) -> Ca | None:
+    """The CA, of any generation, that a chain comes from; None when it is none of that name."""
+    return next((ca for ca in reversed(authority.cas) if ca.name == name and comes_from(chain, ca)), None)
 
 
 def _superseded(

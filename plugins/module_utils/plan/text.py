@@ -42,7 +42,7 @@ def plan_text(system: System, plan: Plan) -> str:
     lines = [f"Plan for {system.adapter.name}: {wishes}, {len(system.members)} members, {links} links"]
     if plan.changes:
         lines.append(table(("MEMBER", "WHAT", "ACTION", "WHICH", "WHY"), _grouped(plan)))
-    elif not plan.faults and not plan.more:
+    elif not plan.faults and not plan.more and not plan.awaited:
         lines.append("  Nothing is to be changed and nothing is to be restarted.")
     lines.extend(f"  Then, {what} {_shortened(plan.later[step])}." for step, what in _LATER.items() if plan.later[step])
     lines.extend(f"  Note: {printable(note)}." for note in plan.notes[:_MOST_NOTES])

@@ -379,6 +379,21 @@ def test_a_short_passphrase_is_refused(path: Path) -> None:
         run(path, passphrase="12345678901")
 
 
+def test_a_ca_whose_key_is_elsewhere_is_left_to_its_owner(path: Path) -> None:
+    """Such as a company's, whose root lies beside ours; a raised generation takes over from it."""
+    run(path)
+    (path / "system-1.crt.pem").rename(path / "system-2.crt.pem")
+    for kind in ("crl", "key"):
+        (path / f"system-1.{kind}.pem").unlink()
+    with pytest.raises(StoreError, match="is gone, though its certificate is there"):
+        run(path, check=True)
+    wishes = [replace(SYSTEM, generation=3)]
+    assert done(run(path, wishes=wishes, check=True)) == [("system", "replace")]
+    outcome = run(path, request("ec1"), wishes=wishes)
+    assert done(outcome) == [("system", "replace"), ("ec1", "issue"), ("system 3", "list")]
+    assert outcome.notes == ["there is no revocation list yet, of 'system', generation 2, whose key is not here: its owner has to make one"]
+
+
 def test_a_directory_for_others_is_refused(path: Path) -> None:
     path.mkdir(mode=0o750)
     with pytest.raises(InputError, match="has the mode 0750, and is for its owner only"):
@@ -395,7 +410,7 @@ def test_a_directory_without_its_parent_is_refused(path: Path) -> None:
     ("file_name", "damage", "kind", "message"),
     [
         ("system-1.crt.pem", b"", StoreError, "holds no PEM certificate"),
-        ("system-1.crl.pem", b"damaged", StoreError, "a revocation list cannot be read"),
+        ("system-1.crl.pem", b"damaged", StoreError, "holds no revocation list"),
         ("ledger.jsonl", b"damaged\n", StoreError, "Line 1 of .* cannot be read"),
         ("system-1.key.pem", b"damaged", PasswordError, "is not opened by the passphrase, or is damaged"),
         ("system-1.key.pem", None, StoreError, "is gone, though its certificate is there"),

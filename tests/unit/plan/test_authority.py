@@ -57,7 +57,7 @@ def test_from_pairwise_everybody_keeps_the_key_and_asks_for_a_certificate(path: 
     plan = fleet.plan()
     assert plan.state == "pending"
     assert plan.identities == ["platform1", "ec1", "ec2", "desktop1"]
-    assert plan.regenerate == []
+    assert plan.revoked_keys == {}
     assert {verdict.outcome for verdict in plan.verdicts} == {"awaits"}
     expected = {("(authority)", "authority", name, "create") for name in ("system", "clients")}
     expected |= {(name, "keystore", name, "renew") for name in plan.identities}
@@ -210,7 +210,7 @@ def test_who_is_revoked_no_more_gets_a_new_key(fleet: Fleet) -> None:
     run(fleet.path, wishes=WISHES, revoked=[Revocation("ec2")], now=NOW)
     fleet.collect()
     plan = fleet.plan()
-    assert plan.regenerate == ["ec2"]
+    assert plan.revoked_keys == {"ec2": x509.key_sha256(key("ec2 1").public_key())}
     assert "its certificate was revoked, and its key with it" in reasons(plan, "ec2", "keystore")
 
 

@@ -43,7 +43,7 @@ def pem(fleet: Fleet, **more: Any) -> dict[str, Any]:
         "trust_path": "/etc/mutual_tls/trust.pem",
         "identity_change": None,
         "trusted": [x509.sha256(ca.certificate) for ca in cas],
-        "crls": [x509.crl_sha256(ca.crl.pem) for ca in cas if ca.crl is not None],
+        "crls": [crl.sha256 for ca in cas for crl in ca.crls],
         "modified": WRITTEN,
         **more,
     }

@@ -9,6 +9,7 @@ key its host does not hold, is refused by name; and no host chooses the alias un
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from ansible_collections.mutual.tls.plugins.module_utils import x509
 from ansible_collections.mutual.tls.plugins.module_utils.plan.stores import check_certificates, store_wishes
 
 from ..factory import openssl
-from .scenery import Identity, Scene, changes, client, execution, identity, no_store, platform, small
+from .scenery import Identity, Scene, changes, client, execution, identity, key_entry, no_store, platform, small, store
 
 
 def faults(scene: Scene) -> list[str]:
@@ -466,10 +467,13 @@ def test_revoked_members_are_not_noted() -> None:
     assert revoked_scene("laptop").plan().notes == []
 
 
-def test_leftovers_of_pairwise_are_noted_in_shared() -> None:
+def test_leftovers_of_pairwise_go_in_shared() -> None:
+    """What a member held before is presented by nobody now; but who was not reached may present it still."""
     scene = Scene(trust_model="shared")
     scene.trust("platform1", "ec1", identity("ec1"))
-    assert scene.plan().notes == ["'platform1' trusts certificates that the inventory does not name, and they are kept: ec1"]
+    assert ("platform1", "keystore", "ec1", "distrust") in changes(scene.plan())
+    scene.lose("ec1")
+    assert ("platform1", "keystore", "ec1", "distrust") not in changes(scene.plan(unreachable="skip"))
 
 
 def test_all_members_are_judged_at_once() -> None:
@@ -478,3 +482,67 @@ def test_all_members_are_judged_at_once() -> None:
     scene["platform2"]["proof"] = None
     scene.present("ec3", identity("ec2"))
     assert [fault.split("'")[1] for fault in faults(scene)] == ["ec1", "platform2", "ec2"]
+
+
+# --- away from the trust model shared --------------------------------------------------------------------------------
+
+
+def copied(model: str = "pairwise", **more: Any) -> Scene:
+    """A scene of another model whose Execution hosts still hold the platform's keystore."""
+    scene = Scene(trust_model=model, **more)
+    shared = Scene(trust_model="shared")
+    for name in ("ec1", "ec2"):
+        scene[name]["store"] = {**copy.deepcopy(shared["platform1"]["store"]), "path": f"/opt/mz/{name}/keys"}
+        scene[name]["proof"] = None
+    return scene
+
+
+def test_each_gets_a_key_of_its_own_and_the_platforms_goes() -> None:
+    plan = copied().plan()
+    assert plan.faults == []
+    assert plan.absent_keys == {"ec1": ["platform1"], "ec2": ["platform1"]}
+    assert changes(plan) >= {
+        ("ec1", "keystore", "ec1", "create"),
+        ("ec1", "keystore", "platform1", "remove_key"),
+        ("ec1", "keystore", "platform1", "trust"),
+        ("ec1", "keystore", "desktop1", "distrust"),
+    }
+    assert "the key of 'platform1' was on 2 other hosts, and whoever copied it there has it still" in "".join(plan.notes)
+
+
+def test_a_new_generation_needs_no_word_about_copies() -> None:
+    scene = copied()
+    scene["platform1"]["identity_wish"]["generation"] = 2
+    plan = scene.plan()
+    assert plan.absent_keys == {"ec1": ["platform1"], "ec2": ["platform1"]}
+    assert "was on 2 other hosts" not in "".join(plan.notes)
+
+
+def test_the_copy_is_known_by_its_name_once_the_platform_has_another_key() -> None:
+    scene = copied()
+    new = identity("platform1", key_version=2)
+    others = [entry for entry in scene["platform1"]["store"]["entries"] if entry["type"] == "trusted_cert"]
+    scene["platform1"]["store"] = store(key_entry("platform1", new), *others)
+    scene["platform1"]["proof"] = new.prove("platform1")
+    assert scene.plan().absent_keys == {"ec1": ["platform1"], "ec2": ["platform1"]}
+
+
+def test_a_key_of_another_name_stays_though_it_has_the_platforms_alias() -> None:
+    scene = copied()
+    other = identity("somebody")
+    scene["ec1"]["store"]["entries"] = [key_entry("platform1", other)]
+    plan = scene.plan()
+    assert "ec1" not in plan.absent_keys
+    assert "The alias 'platform1' is a private key in this store" in "".join(plan.faults)
+
+
+def test_one_keystore_for_two_members_of_one_host_loses_nothing() -> None:
+    """Then the key in it is the platform's own."""
+    inventory = {**small(), "ec1": execution("192.0.2.1", mtls_endpoints=[{"name": "ec", "port": 6792}])}
+    scene = Scene(inventory)
+    scene["ec1"]["store"] = copy.deepcopy(scene["platform1"]["store"])
+    assert scene.plan().absent_keys == {}
+
+
+def test_in_shared_copies_stay() -> None:
+    assert Scene(trust_model="shared").plan().absent_keys == {}
