@@ -74,13 +74,15 @@ class Company:
         for request in requests:
             name = request.name.removesuffix(".csr.pem")
             signer = ("-CA", "issuing.crt", "-CAkey", "issuing.key", "-days", str(days))
-            self._openssl("x509", "-req", "-in", str(request), "-extfile", str(request.parent / f"{name}.ext"), *signer, "-out", "signed")
-            (directory / "certificates" / f"{name}.pem").write_text(self._read("signed") + self._read("issuing.crt"), encoding="ascii")
+            signed = f"{name}.{len(list(self.path.glob(f'{name}.*.crt')))}.crt"
+            self._openssl("x509", "-req", "-in", str(request), "-extfile", str(request.parent / f"{name}.ext"), *signer, "-out", signed)
+            (directory / "certificates" / f"{name}.pem").write_text(self._read(signed) + self._read("issuing.crt"), encoding="ascii")
         return [request.name.removesuffix(".csr.pem") for request in requests]
 
-    def revoke(self, certificate: Path) -> None:
-        """Revoke what the issuing CA signed."""
-        self._openssl("ca", "-config", "openssl.cnf", "-revoke", str(certificate), ca="issuing")
+    def revoke(self, name: str) -> None:
+        """Revoke all that the issuing CA ever signed for somebody: what was replaced may be in other hands."""
+        for certificate in sorted(self.path.glob(f"{name}.*.crt")):
+            self._openssl("ca", "-config", "openssl.cnf", "-revoke", certificate.name, ca="issuing")
 
     def _list(self, ca: str) -> str:
         self._openssl("ca", "-config", "openssl.cnf", "-gencrl", "-out", f"{ca}.crl", ca=ca)
