@@ -44,13 +44,15 @@ class Job:
     #: None while it has not ended.
     code: int | None = None
     process: subprocess.Popen[bytes] | None = None
+    #: What goes on with its hosts, once its judges have passed them.
+    then: Job | None = None
 
     @property
     def log(self) -> Path:
         return LOGS / f"{self.name}.log"
 
-    def run(self, slot: int) -> None:
-        """Run it with the hosts of that slot; its output goes to its log."""
+    def run(self, slot: int, *, keep: bool = False) -> None:
+        """Run it with the hosts of that slot, if told to *keep* them as they are; its output goes to its log."""
         environment = {
             **os.environ,
             "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
@@ -59,6 +61,7 @@ class Job:
             "NO_COLOR": "1",
             "ANSIBLE_NOCOLOR": "1",
             "COLUMNS": "160",
+            **({"MUTUAL_TLS_HOSTS_KEEP": "1"} if keep else {}),
         }
         begun = time.monotonic()
         with self.log.open("wb") as log:
@@ -92,7 +95,18 @@ def jobs() -> list[Job]:
     files = [Job(path.stem, [sys.executable, "-m", "pytest", str(path)]) for path in sorted(HERE.glob("test_*.py"))]
     scenarios = sorted(path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml"))
     scenarios.sort(key=lambda name: name != "default")
-    return [*files, *(Job(name, [str(BIN / "molecule"), "test", "--scenario-name", name]) for name in scenarios)]
+    # The hosts are this program's to remove: before and after each job.
+    command = [str(BIN / "molecule"), "test", "--destroy=never", "--scenario-name"]
+    return [*files, *(Job(name, [*command, name]) for name in scenarios)]
+
+
+def reusing(chosen: list[Job]) -> list[Job]:
+    """The jobs that begin with hosts of their own. Other releases of ansible-core take those of the default scenario as they are then."""
+    named = {job.name: job for job in chosen}
+    if "default" not in named or "test_core_releases" not in named:
+        return chosen
+    named["default"].then = named["test_core_releases"]
+    return [named["default"], *(job for job in chosen if job.name not in ("default", "test_core_releases"))]
 
 
 def clean(slot: int) -> None:
@@ -111,10 +125,15 @@ def work(slot: int, waiting: queue.SimpleQueue[Job], last_begin: float) -> None:
             job = waiting.get_nowait()
         except queue.Empty:
             return
+        following: Job | None = job
+        while following is not None:
+            keep = following is not job and job.code == 0
+            if not keep:
+                clean(slot)
+            following.run(slot, keep=keep)
+            print(f"  {'ok  ' if following.code == 0 else 'FAIL'}  {following.name}, {following.seconds:.0f} s", flush=True)
+            following = following.then
         clean(slot)
-        job.run(slot)
-        clean(slot)
-        print(f"  {'ok  ' if job.code == 0 else 'FAIL'}  {job.name}, {job.seconds:.0f} s", flush=True)
 
 
 def main() -> None:
@@ -143,6 +162,7 @@ def main() -> None:
     waiting: queue.SimpleQueue[Job] = queue.SimpleQueue()
     for job in chosen:
         job.log.unlink(missing_ok=True)
+    for job in reusing(chosen):
         waiting.put(job)
     workers = [threading.Thread(target=work, args=(given.slot + number, waiting, last_begin)) for number in range(given.workers)]
     for worker in workers:
