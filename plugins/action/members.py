@@ -23,6 +23,16 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "trust_model": {"type": "str", "default": "pairwise"},
     "client_auth": {"type": "str", "choices": list(CLIENT_AUTH), "default": "required"},
     "revoked": {"type": "list", "elements": "str", "default": []},
+    "clients": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "name": {"type": "str", "required": True},
+            "kind": {"type": "str", "choices": ["browser", "desktop"], "default": "browser"},
+            "state": {"type": "str", "choices": ["present", "revoked"], "default": "present"},
+        },
+    },
     "purge_trusted": {"type": "bool", "default": False},
     "phased": {"type": "bool", "default": False},
 }
@@ -52,7 +62,10 @@ class ActionModule(ActionBase):
             name: {variable: hostvars[name][variable] for variable in VARIABLES if variable in hostvars[name]}
             for name in arguments["names"]
         }
-        wishes = {name: arguments[name] for name in ("trust_model", "client_auth", "revoked", "purge_trusted", "phased")}
+        wishes = {name: arguments[name] for name in ("trust_model", "client_auth", "purge_trusted", "phased")}
+        people = {each["name"]: each["state"] for each in arguments["clients"]}
+        wishes["people"] = list(people)
+        wishes["revoked"] = list(dict.fromkeys([*arguments["revoked"], *(name for name, state in people.items() if state == "revoked")]))
         try:
             system = read_system(inventory, Adapter.from_dict(arguments["adapter"]), **wishes)
         except MtlsError as error:
@@ -61,7 +74,7 @@ class ActionModule(ActionBase):
             "changed": False,
             "run": f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{secrets.token_hex(4)}",
             "system": {"inventory": inventory, "adapter": arguments["adapter"], **wishes},
-            "revocations": [{"name": name} for name in arguments["revoked"]],
+            "revocations": [{"name": name} for name in wishes["revoked"]],
             "signers": [{"name": name} for name in sorted({signer_of(each) for each in system.members.values() if not each.revoked})],
             "members": {member.name: _public(system, member) for member in system.members.values()},
             "platforms": [member.name for member in system.members.values() if member.kind == "platform" and not member.revoked],

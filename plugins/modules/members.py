@@ -45,6 +45,26 @@ options:
     type: list
     elements: str
     default: []
+  clients:
+    description: People and desktops that connect to the system, and need not be hosts.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: The name under which an authority signed for them.
+        type: str
+        required: true
+      kind:
+        description: What they connect with.
+        type: str
+        choices: [browser, desktop]
+        default: browser
+      state:
+        description: Who is V(revoked) is as one named in O(revoked).
+        type: str
+        choices: [present, revoked]
+        default: present
   purge_trusted:
     description: Whether trusted certificates that no member explains are to be removed.
     type: bool

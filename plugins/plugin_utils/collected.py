@@ -22,6 +22,7 @@ from ansible_collections.mutual.tls.plugins.module_utils.plan.system import Adap
 def system_from(option: Mapping[str, Any]) -> System:
     """The system that mutual.tls.members returned."""
     wishes = {name: option[name] for name in ("trust_model", "client_auth", "revoked", "purge_trusted", "phased")}
+    wishes["people"] = option.get("people", ())
     try:
         crypto.require()
         return read_system(option["inventory"], Adapter.from_dict(option["adapter"]), **wishes)

@@ -123,7 +123,7 @@ def test_who_is_revoked_is_refused_from_then_on_and_nobody_else_ever(web: Web, e
     assert ("carol", "gw1", "refused") in outcomes(web)
     assert "This is NOT lasting yet: add to the inventory's mtls_revoked carol." in run.output
     assert {name: web.store(name).read_bytes() for name in web.kinds} == stores, "a revocation list is all that it takes"
-    again = play(web, mtls_revoked=["carol"])
+    again = play(web, mtls_clients=[{"name": "alice"}, {"name": "carol", "state": "revoked"}])
     assert again.changed == 0, again.output
 
 

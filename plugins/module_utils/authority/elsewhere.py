@@ -184,7 +184,8 @@ def _ask(
     directory: Directory, request: Request, ca: Authority, key: Any, outcome: OutcomeElsewhere, now: datetime.datetime, check: bool
 ) -> Iterator[Line]:
     """Take what was signed for the request, or leave the request; the lines for the ledger."""
-    assert isinstance(request, RequestElsewhere)
+    if not isinstance(request, RequestElsewhere):
+        raise TypeError(f"the request of '{request.name}' does not say what is to be taken")
     answer = _answer_path(directory, request.name)
     content, refused = files.read_if_present(answer), None
     if content is not None:

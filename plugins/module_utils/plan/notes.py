@@ -45,7 +45,7 @@ def _strangers_revoked(system: System, facts: Mapping[str, Facts]) -> Iterator[s
     """Names in mtls_revoked that nobody knows: perhaps they were meant to be others."""
     known = {entry.alias for measured in facts.values() if measured.store is not None for entry in measured.store.entries}
     for name in system.revoked:
-        if name not in system.members and name.lower() not in known:
+        if name not in system.members and name not in system.people and name.lower() not in known:
             yield f"'{name}' in mtls_revoked is no member, and nothing is trusted under that name"
 
 

@@ -128,8 +128,10 @@ class System:
     adapter: Adapter
     trust_model: str
     client_auth: str
-    #: Names in mtls_revoked, members or not.
+    #: Names in mtls_revoked, and those revoked in mtls_clients, members or not.
     revoked: tuple[str, ...] = ()
+    #: Names in mtls_clients: people and desktops, which need not be hosts.
+    people: tuple[str, ...] = ()
     purge_trusted: bool = False
     #: Whether what runs takes up its files one after the other, so that old and new must fit each other at every moment: new trust is
     #: everywhere before anything presents what needs it, and old trust goes when nothing does any more.
@@ -209,6 +211,7 @@ def read_system(
     revoked: Sequence[str],
     purge_trusted: bool = False,
     phased: bool = False,
+    people: Sequence[str] = (),
 ) -> System:
     """The system that the inventory describes: host name -> its ``mtls_*`` variables.
 
@@ -232,7 +235,16 @@ def read_system(
     if faults:
         raise InputError("The inventory cannot be carried out; nothing was touched.\n" + "\n".join(f"  - {fault}" for fault in faults))
     members = {name: _member(name, variables, name in revoked) for name, variables in inventory.items()}
-    return System(members, adapter, trust_model, client_auth, tuple(revoked), purge_trusted, phased and trust_model == "authority")
+    return System(
+        members,
+        adapter,
+        trust_model,
+        client_auth,
+        revoked=tuple(revoked),
+        people=tuple(people),
+        purge_trusted=purge_trusted,
+        phased=phased and trust_model == "authority",
+    )
 
 
 def _member(name: str, variables: Mapping[str, Any], revoked: bool) -> Member:

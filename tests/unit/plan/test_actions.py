@@ -113,6 +113,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         task("members", "refused", **{**members, "trust_model": "all"}),
         task("plan", "planned", **system, collected="product_member", show=True, path=str(folder / "plan.json")),
         task("plan", "faulty", **system, collected="accused_member", path=str(folder / "faulty.json")),
+        task("members", "with_people", **members, clients=[{"name": "alice"}, {"name": "bob", "state": "revoked"}]),
         task("members", "crowded", **{**members, "names": list(one_machine()), "revoked": []}),
         task("plan", "unseen", **{**system, "system": "{{ crowded.system }}"}, collected="product_member", verify="always"),
         task("plan", "not_to_be_seen", **{**system, "system": "{{ crowded.system }}"}, collected="product_member"),
@@ -132,6 +133,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
             "vars": {
                 "names": [
                     "product_system",
+                    "with_people",
                     "unknown",
                     "refused",
                     "planned",
@@ -159,7 +161,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def test_members_are_read_from_the_inventory(results: dict[str, Any]) -> None:
     found = results["product_system"]
     assert (found["changed"], list(found["members"]), found["platforms"]) == (False, list(inventory()), ["platform1"])
-    assert found["system"] == {"inventory": inventory(), "adapter": adapter_data(), **WISHES}
+    assert found["system"] == {"inventory": inventory(), "adapter": adapter_data(), **WISHES, "people": []}
     ec1 = found["members"]["ec1"]
     assert ec1["observe"] == [
         {"server": "platform1", "endpoint": "platform", "host": "192.0.2.1", "port": 6790, "source_address": None, "send": None},
@@ -169,6 +171,13 @@ def test_members_are_read_from_the_inventory(results: dict[str, Any]) -> None:
     desktop2 = found["members"]["desktop2"]
     assert (desktop2["observe"], desktop2["has_settings"], desktop2["revoked"]) == ([], False, True)
     assert len(found["members"]["platform1"]["observe"]) == 2
+
+
+def test_people_are_no_hosts_and_may_be_revoked(results: dict[str, Any]) -> None:
+    found = results["with_people"]
+    assert (found["system"]["people"], found["system"]["revoked"]) == (["alice", "bob"], ["desktop2", "bob"])
+    assert found["revocations"] == [{"name": "desktop2"}, {"name": "bob"}]
+    assert list(found["members"]) == list(inventory())
 
 
 def test_hosts_that_are_in_no_inventory_are_refused(results: dict[str, Any]) -> None:

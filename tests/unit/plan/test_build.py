@@ -156,7 +156,9 @@ def test_a_revoked_host_cannot_stop_its_own_revocation() -> None:
 
 
 def test_a_name_that_nobody_knows_is_told() -> None:
-    assert "'desktp1' in mtls_revoked is no member, and nothing is trusted under that name" in Scene(revoked=["desktp1"]).plan().notes
+    told = "'desktp1' in mtls_revoked is no member, and nothing is trusted under that name"
+    assert told in Scene(revoked=["desktp1"]).plan().notes
+    assert told not in Scene(revoked=["desktp1"], people=["desktp1"]).plan().notes, "people need not be hosts"
 
 
 def test_where_it_is_required_already_a_member_may_be_away() -> None:
