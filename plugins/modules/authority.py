@@ -225,8 +225,9 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.mutual.tls.plugins.module_utils import files, x509
-from ansible_collections.mutual.tls.plugins.module_utils.authority.directory import Directory, directory_facts
+from ansible_collections.mutual.tls.plugins.module_utils.authority.directory import Directory
 from ansible_collections.mutual.tls.plugins.module_utils.authority.issuing import Outcome, Task, carry_out
+from ansible_collections.mutual.tls.plugins.module_utils.authority.results import results
 from ansible_collections.mutual.tls.plugins.module_utils.authority.wishes import REASONS, USAGES, AuthorityWish, Request, Revocation
 from ansible_collections.mutual.tls.plugins.module_utils.edge import run
 from ansible_collections.mutual.tls.plugins.module_utils.keystore import check_unmasked
@@ -304,20 +305,7 @@ def report(module: AnsibleModule, directory: Directory, outcome: Outcome) -> dic
     """What the module returns."""
     for note in () if module.check_mode else outcome.notes:
         module.warn(f"{note}.")
-    changes = [{"entry": change.subject, "action": change.action, "reason": change.reason} for change in outcome.changes]
-    issued = {}
-    for name, chain in outcome.issued.items():
-        leaf = x509.describe(chain[0])
-        issued[name] = {"chain_pem": "".join(map(x509.der_to_pem, chain)), "sha256": leaf["sha256"], "not_after": leaf["not_after"]}
-    after = "".join(f"{each['entry']}: {each['action']} ({each['reason']})\n" for each in changes)
-    return {
-        "changed": bool(changes),
-        "changes": changes,
-        "issued": issued,
-        "notes": outcome.notes,
-        **directory_facts(directory, outcome.revoked),
-        "diff": {"before_header": directory.path, "after_header": directory.path, "before": "", "after": after},
-    }
+    return results(directory, outcome.changes, outcome.issued, outcome.revoked, outcome.notes)
 
 
 def main() -> None:

@@ -225,13 +225,14 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.mutual.tls.plugins.module_utils import files, x509
-from ansible_collections.mutual.tls.plugins.module_utils.authority.directory import Directory, directory_facts
+from ansible_collections.mutual.tls.plugins.module_utils.authority.directory import Directory
 from ansible_collections.mutual.tls.plugins.module_utils.authority.elsewhere import (
     OutcomeElsewhere,
     RequestElsewhere,
     carry_out,
     check_directory,
 )
+from ansible_collections.mutual.tls.plugins.module_utils.authority.results import results
 from ansible_collections.mutual.tls.plugins.module_utils.authority.wishes import REASONS, USAGES, AuthorityWish, Revocation, Task
 from ansible_collections.mutual.tls.plugins.module_utils.edge import run
 
@@ -299,21 +300,10 @@ def report(module: AnsibleModule, directory: Directory, outcome: OutcomeElsewher
     """What the module returns."""
     for note in () if module.check_mode else outcome.notes:
         module.warn(f"{note}.")
-    changes = [{"entry": change.subject, "action": change.action, "reason": change.reason} for change in outcome.changes]
-    issued = {}
-    for name, chain in outcome.issued.items():
-        leaf = x509.describe(chain[0])
-        issued[name] = {"chain_pem": "".join(map(x509.der_to_pem, chain)), "sha256": leaf["sha256"], "not_after": leaf["not_after"]}
-    after = "".join(f"{each['entry']}: {each['action']} ({each['reason']})\n" for each in changes)
     return {
-        "changed": bool(changes),
-        "changes": changes,
-        "issued": issued,
+        **results(directory, outcome.changes, outcome.issued, outcome.revoked, outcome.notes),
         "awaited": [each.to_dict() for each in outcome.awaited],
         "unlisted": [{name: getattr(line, name) for name in UNLISTED} for line in outcome.unlisted],
-        "notes": outcome.notes,
-        **directory_facts(directory, outcome.revoked),
-        "diff": {"before_header": directory.path, "after_header": directory.path, "before": "", "after": after},
     }
 
 

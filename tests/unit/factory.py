@@ -135,6 +135,14 @@ def issue(
     return Issued(key, made, by.chain if by is not None else ())
 
 
+def revocation_list(by: Issued, *serials: int, ends: datetime.datetime = NOW + 30 * DAY) -> str:
+    """A revocation list (PEM), made by the cryptography package."""
+    builder = x509.CertificateRevocationListBuilder().issuer_name(by.certificate.subject).last_update(NOW - DAY).next_update(ends)
+    for serial in serials:
+        builder = builder.add_revoked_certificate(x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(NOW - DAY).build())
+    return builder.sign(by.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
+
+
 def chain_of(*common_names: str, **options: Any) -> Issued:
     """The last of a chain: the first name's certificate signs itself, each other one is signed by the one before."""
     issued: Issued | None = None

@@ -28,7 +28,7 @@ from ansible_collections.mutual.tls.plugins.module_utils.authority.elsewhere imp
 from ansible_collections.mutual.tls.plugins.module_utils.authority.wishes import AuthorityWish, Revocation, Task
 from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError, MtlsError, StoreError, TrustError
 
-from ..factory import CLIENT, DAY, NOW, SERVER, Issued, issue, new_key, pem
+from ..factory import CLIENT, DAY, NOW, SERVER, Issued, issue, new_key, pem, revocation_list
 from ..factory import name as common_name
 
 pytestmark = pytest.mark.codec
@@ -107,14 +107,6 @@ def signed(key: Any, by: Issued, name: str = "ec1", names: Sequence[str] = NAMES
         builder = builder.add_extension(crypto_x509.ExtendedKeyUsage(list(usages)), critical=False)
     assert not given
     return Issued(key, builder.sign(by.key, hashes.SHA256()).public_bytes(serialization.Encoding.DER), by.chain)
-
-
-def a_list(by: Issued, *serials: int, ends: datetime.datetime = NOW + 30 * DAY) -> str:
-    builder = crypto_x509.CertificateRevocationListBuilder().issuer_name(by.certificate.subject).last_update(NOW - DAY).next_update(ends)
-    for serial in serials:
-        entry = crypto_x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(NOW - DAY).build()
-        builder = builder.add_revoked_certificate(entry)
-    return builder.sign(by.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
 
 
 # --- what is left ----------------------------------------------------------------------------------------------------
@@ -269,11 +261,11 @@ def test_what_was_taken_before_is_no_wrong_answer(elsewhere: Elsewhere) -> None:
 def test_what_stands_on_a_list_is_not_taken(elsewhere: Elsewhere) -> None:
     key = new_key()
     elsewhere.answer(signed(key, elsewhere.below, serial=7), elsewhere.below)
-    elsewhere.put("system-1.crl.pem", a_list(elsewhere.root, 7))
+    elsewhere.put("system-1.crl.pem", revocation_list(elsewhere.root, 7))
     assert elsewhere.run(asked(key), check=True).awaited == [], "serial numbers are an issuer's own"
-    elsewhere.put("system-1.crl.pem", a_list(elsewhere.root) + a_list(elsewhere.below, 7))
+    elsewhere.put("system-1.crl.pem", revocation_list(elsewhere.root) + revocation_list(elsewhere.below, 7))
     assert "is on a revocation list" in str(elsewhere.run(asked(key)).awaited[0].refused)
-    elsewhere.put("system-1.crl.pem", a_list(elsewhere.root, elsewhere.below.certificate.serial_number))
+    elsewhere.put("system-1.crl.pem", revocation_list(elsewhere.root, elsewhere.below.certificate.serial_number))
     assert "a CA above it, is on a revocation list" in str(elsewhere.run(asked(key)).awaited[0].refused)
 
 
@@ -392,10 +384,10 @@ def test_who_is_revoked_is_looked_for_on_the_list(elsewhere: Elsewhere) -> None:
     leaf = signed(key, elsewhere.root, serial=4711)
     elsewhere.answer(leaf)
     elsewhere.run(asked(key))
-    elsewhere.put("system-1.crl.pem", a_list(elsewhere.root))
+    elsewhere.put("system-1.crl.pem", revocation_list(elsewhere.root))
     first = elsewhere.run(revoked=["ec1"])
     assert ([each.action for each in first.changes], [line.name for line in first.unlisted]) == (["revoke"], ["ec1"])
-    elsewhere.put("system-1.crl.pem", a_list(elsewhere.root, 4711))
+    elsewhere.put("system-1.crl.pem", revocation_list(elsewhere.root, 4711))
     again = elsewhere.run(revoked=["ec1"])
     assert (again.changes, again.unlisted) == ([], [])
     with pytest.raises(MtlsError, match="a certificate for its key was revoked; it needs another key"):
@@ -410,7 +402,7 @@ def test_a_list_counts_for_what_its_own_issuer_signed(elsewhere: Elsewhere) -> N
     elsewhere.answer(signed(keys["ec2"], elsewhere.below, name="ec2", serial=2), elsewhere.below, name="ec2")
     taken = elsewhere.run(*(asked(key, name) for name, key in keys.items()))
     assert sorted(taken.issued) == ["ec1", "ec2"]
-    elsewhere.put("system-1.crl.pem", a_list(elsewhere.root, 2) + a_list(elsewhere.below))
+    elsewhere.put("system-1.crl.pem", revocation_list(elsewhere.root, 2) + revocation_list(elsewhere.below))
     assert [line.name for line in elsewhere.run(revoked=["ec1", "ec2"]).unlisted] == ["ec2"]
 
 
@@ -419,19 +411,19 @@ def test_what_was_signed_for_somebody_revoked_and_not_taken_counts_too(elsewhere
     elsewhere.run(asked(key))
     assert (elsewhere.path / "requests" / "ec1.csr.pem").exists()
     elsewhere.answer(signed(key, elsewhere.below, serial=9), elsewhere.below)
-    elsewhere.put("system-1.crl.pem", a_list(elsewhere.root) + a_list(elsewhere.below))
+    elsewhere.put("system-1.crl.pem", revocation_list(elsewhere.root) + revocation_list(elsewhere.below))
     assert [(line.name, line.serial) for line in elsewhere.run(revoked=["ec1"]).unlisted] == [("ec1", "9")]
     assert not (elsewhere.path / "requests" / "ec1.csr.pem").exists(), "nobody signs it any more"
 
 
 def test_a_list_that_the_root_did_not_sign_is_refused(elsewhere: Elsewhere) -> None:
-    elsewhere.put("system-1.crl.pem", a_list(issue("example root", ca=True, usages=None)))
+    elsewhere.put("system-1.crl.pem", revocation_list(issue("example root", ca=True, usages=None)))
     with pytest.raises(InputError, match="The revocation list of 'CN=example root' in .* is not signed by the key of"):
         elsewhere.run()
 
 
 def test_several_lists_are_one_that_ends_with_the_first(elsewhere: Elsewhere) -> None:
-    elsewhere.put("system-1.crl.pem", a_list(elsewhere.root, 1, ends=NOW + 5 * DAY) + a_list(elsewhere.below, 2, 3))
+    elsewhere.put("system-1.crl.pem", revocation_list(elsewhere.root, 1, ends=NOW + 5 * DAY) + revocation_list(elsewhere.below, 2, 3))
     found = directory_facts(Directory(str(elsewhere.path)))["authorities"][0]["crl"]
     assert (found["length"], found["next_update"], found["pem"].count("BEGIN")) == (3, x509.timestamp(NOW + 5 * DAY), 2)
 

@@ -10,8 +10,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from cryptography import x509 as crypto_x509
-from cryptography.hazmat.primitives import hashes, serialization
 
 from ansible_collections.mutual.tls.plugins.module_utils import x509
 from ansible_collections.mutual.tls.plugins.module_utils.entries import PrivateKeyEntry, TrustedCertEntry
@@ -20,18 +18,10 @@ from ansible_collections.mutual.tls.plugins.module_utils.plan.authority import A
 from ansible_collections.mutual.tls.plugins.module_utils.plan.changes import Plan
 from ansible_collections.mutual.tls.plugins.module_utils.plan.measured import Facts
 
-from ..factory import Issued, issue
+from ..factory import issue, revocation_list
 from .scenery import DAY, NOW, WRITTEN, Scene, adapter, client, key, reasons, small, store
 
 SERVER = "platform1"
-
-
-def a_list(by: Issued, *serials: int, ends: datetime.datetime = NOW + 30 * DAY) -> str:
-    builder = crypto_x509.CertificateRevocationListBuilder().issuer_name(by.certificate.subject).last_update(NOW - DAY).next_update(ends)
-    for serial in serials:
-        entry = crypto_x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(NOW - DAY).build()
-        builder = builder.add_revoked_certificate(entry)
-    return builder.sign(by.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
 
 
 class Company:
@@ -45,7 +35,7 @@ class Company:
             ("clients", 1): issue("root of people", ca=True, usages=None),
         }
         self.below = {place: issue(f"CA below {place[0]}", by=root, ca=True, usages=None) for place, root in self.roots.items()}
-        self.lists = {place: [a_list(self.roots[place]), a_list(self.below[place])] for place in self.roots}
+        self.lists = {place: [revocation_list(self.roots[place]), revocation_list(self.below[place])] for place in self.roots}
         self.more: dict[str, Any] = {}
         for name in self.scene.system.members:
             self.present(name)
@@ -204,8 +194,8 @@ def listed() -> Company:
     return Company(lists=True)
 
 
-def test_every_ca_on_the_way_needs_a_list(listed: Company) -> None:
-    listed.lists["clients", 1] = [a_list(listed.roots["clients", 1])]
+def test_every_ca_on_the_way_needs_revocation_list(listed: Company) -> None:
+    listed.lists["clients", 1] = [revocation_list(listed.roots["clients", 1])]
     assert listed.plan().faults == [
         "clients-1.crl.pem has no revocation list of 'CN=CA below clients', without which mediationzone accepts nobody that it signed for"
     ]
@@ -213,9 +203,9 @@ def test_every_ca_on_the_way_needs_a_list(listed: Company) -> None:
 
 def test_a_list_that_has_ended_is_a_fault_and_one_that_ends_soon_a_note(listed: Company) -> None:
     root, below = listed.roots["clients", 1], listed.below["clients", 1]
-    listed.lists["clients", 1] = [a_list(root, ends=NOW + DAY), a_list(below)]
+    listed.lists["clients", 1] = [revocation_list(root, ends=NOW + DAY), revocation_list(below)]
     assert "the revocation list of 'CN=root of people' ends on" in "".join(listed.plan().notes)
-    listed.lists["clients", 1] = [a_list(root, ends=NOW - datetime.timedelta(hours=1)), a_list(below)]
+    listed.lists["clients", 1] = [revocation_list(root, ends=NOW - datetime.timedelta(hours=1)), revocation_list(below)]
     assert "the revocation list of 'CN=root of people' ended on" in "".join(listed.plan().faults)
 
 
@@ -230,9 +220,9 @@ def test_who_is_revoked_must_be_on_a_list_by_what_its_host_presents(listed: Comp
     (fault,) = revoked.plan().faults
     assert "'desktop1' is to be revoked, and no revocation list has what it presents" in fault
     serial = x509.load_certificate(x509.pem_to_der(revoked.scene["desktop1"]["store"]["entries"][0]["pem"], "")[0]).serial_number
-    revoked.lists["clients", 1] = [a_list(revoked.roots["clients", 1]), a_list(revoked.below["clients", 1], serial)]
+    revoked.lists["clients", 1] = [revocation_list(revoked.roots["clients", 1]), revocation_list(revoked.below["clients", 1], serial)]
     assert revoked.plan().faults == []
-    revoked.lists["clients", 1] = [a_list(revoked.roots["clients", 1], serial), a_list(revoked.below["clients", 1])]
+    revoked.lists["clients", 1] = [revocation_list(revoked.roots["clients", 1], serial), revocation_list(revoked.below["clients", 1])]
     assert revoked.plan().faults, "serial numbers are an issuer's own"
     revoked.scene["desktop1"]["proof"] = None
     assert revoked.plan().faults == [], "what it does not prove to hold says nothing"
@@ -247,7 +237,7 @@ def test_what_the_ledger_knows_of_somebody_revoked_is_told_with_its_serial(liste
 
 def test_a_certificate_on_a_list_is_replaced_key_and_all(listed: Company) -> None:
     serial = x509.load_certificate(x509.pem_to_der(listed.scene["ec1"]["store"]["entries"][0]["pem"], "")[0]).serial_number
-    listed.lists["system", 1] = [a_list(listed.roots["system", 1]), a_list(listed.below["system", 1], serial)]
+    listed.lists["system", 1] = [revocation_list(listed.roots["system", 1]), revocation_list(listed.below["system", 1], serial)]
     plan = listed.plan()
     assert plan.revoked_keys == {"ec1": x509.key_sha256(key("ec1 1").public_key())}
     assert plan.cannot_wait == ["ec1"]
