@@ -21,6 +21,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "collected": {"type": "str", "required": True},
     "stores": {"type": "list", "elements": "str", "default": []},
     "handshakes": {"type": "str", "required": True},
+    "without": {"type": "list", "elements": "str", "default": []},
     "revoked": {"type": "str", "choices": ["fail", "tell"], "default": "fail"},
     "path": {"type": "path"},
 }
@@ -41,7 +42,7 @@ class ActionModule(ActionBase):
         hostvars = (task_vars or {})["hostvars"]
         system = system_from(arguments["system"])
         facts = gather(system, hostvars, arguments["collected"], stores=arguments["stores"])
-        wanted = matrix(system, facts)
+        wanted = matrix(system, facts, arguments["without"])
         registered = {name: hostvars[name].get(arguments["handshakes"]) or {} for name in {probe.member for probe in wanted.probes}}
         made = {name: _by_probe(result) for name, result in registered.items()}
         rows, notes = [], list(wanted.notes)

@@ -63,9 +63,9 @@ class ActionModule(ActionBase):
             for name in arguments["names"]
         }
         wishes = {name: arguments[name] for name in ("trust_model", "client_auth", "purge_trusted", "phased")}
-        people = {each["name"]: each["state"] for each in arguments["clients"]}
-        wishes["people"] = list(people)
-        wishes["revoked"] = list(dict.fromkeys([*arguments["revoked"], *(name for name, state in people.items() if state == "revoked")]))
+        wishes["people"] = list(dict.fromkeys(each["name"] for each in arguments["clients"]))
+        revoked = [each["name"] for each in arguments["clients"] if each["state"] == "revoked"]
+        wishes["revoked"] = list(dict.fromkeys([*arguments["revoked"], *revoked]))
         try:
             system = read_system(inventory, Adapter.from_dict(arguments["adapter"]), **wishes)
         except MtlsError as error:
@@ -112,6 +112,7 @@ def _public(system: System, member: Member) -> dict[str, Any]:
         "holds_copy": system.holds_copy(member),
         "has_settings": member.kind in system.adapter.settings_kinds,
         "has_pem": member.kind in system.adapter.pem_kinds,
+        "is_served": system.is_served(member.kind),
         "observe": [
             {
                 "server": link.server,

@@ -217,6 +217,10 @@ revoked:
   returned: success
   type: list
   elements: dict
+revoked_keys:
+  description: What M(mutual.tls.authority_info) returns of the directory.
+  returned: success
+  type: dict
 """
 
 import os

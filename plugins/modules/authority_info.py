@@ -93,6 +93,10 @@ revoked:
     not_after:
       description: When it ends, UTC.
       type: str
+revoked_keys:
+  description: By name, the SHA-256 of each of its public keys for which a certificate was revoked, also of those that have expired.
+  returned: success
+  type: dict
 """
 
 from typing import Any

@@ -48,6 +48,11 @@ options:
         O(mutual.tls.handshake#module:report_only=true).
     type: str
     required: true
+  without:
+    description: Members whose handshakes are not expected, because somebody else has yet to sign for them.
+    type: list
+    elements: str
+    default: []
   revoked:
     description:
       - What it means that a revoked member is still accepted, as its own host says. V(fail) fails. V(tell) only returns it, for a run

@@ -128,6 +128,9 @@ members:
     has_settings:
       description: Whether the product has settings for it.
       type: bool
+    is_served:
+      description: Whether others connect to members of its kind.
+      type: bool
     has_pem:
       description: Whether the product reads PEM files there.
       type: bool

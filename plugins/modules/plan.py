@@ -130,7 +130,7 @@ plan:
       type: list
       elements: str
     revoked_keys:
-      description: Those among them whose key must not be used again, each with the SHA-256 of its public key.
+      description: Those among them of whom keys must not be used again, each with the SHA-256 of these public keys.
       type: dict
     cannot_wait:
       description: Those among them whose present identity nobody accepts.

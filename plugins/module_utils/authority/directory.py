@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -172,7 +172,17 @@ def directory_facts(directory: Directory, revoking: Sequence[Line] = ()) -> dict
             for line in lines.values()
             if line.state == "revoked" and line.not_after > now
         ],
+        "revoked_keys": _revoked_keys(lines.values()),
     }
+
+
+def _revoked_keys(lines: Iterable[Line]) -> dict[str, list[str]]:
+    """Name -> the SHA-256 of each of its public keys for which a certificate was revoked, however long ago."""
+    found: dict[str, set[str]] = {}
+    for line in lines:
+        if line.state == "revoked":
+            found.setdefault(line.name, set()).add(line.key_sha256)
+    return {name: sorted(keys) for name, keys in found.items()}
 
 
 def _authority_facts(authority: Authority) -> dict[str, Any]:

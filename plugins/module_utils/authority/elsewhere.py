@@ -20,7 +20,7 @@ from typing import Any
 from ansible_collections.mutual.tls.plugins.module_utils import files, x509
 from ansible_collections.mutual.tls.plugins.module_utils.authority.directory import Authority, Directory
 from ansible_collections.mutual.tls.plugins.module_utils.authority.ledger import Line
-from ansible_collections.mutual.tls.plugins.module_utils.authority.requests import check_names, is_same_request, proven_keys
+from ansible_collections.mutual.tls.plugins.module_utils.authority.requests import check_names, is_same_request, proven_keys, requested_keys
 from ansible_collections.mutual.tls.plugins.module_utils.authority.wishes import AuthorityWish, Change, Request, Task
 from ansible_collections.mutual.tls.plugins.module_utils.crypto import rsa
 from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError, TrustError
@@ -309,6 +309,8 @@ def _revoke(directory: Directory, task: Task, outcome: OutcomeElsewhere, lines: 
         elif new:
             outcome.changes.append(Change(revocation.name, "revoke", f"'{revocation.name}' is to be revoked ({revocation.reason})"))
             outcome.revoked.extend(new)
+        if _is_file_name(revocation.name) and os.path.exists(_request_path(directory, revocation.name)):
+            outcome.changes.append(Change(revocation.name, "withdraw", f"nobody is to sign for '{revocation.name}', who is to be revoked"))
         for line in found:
             authority = directory.authorities.get((line.authority, line.generation))
             if authority is not None and not _is_listed(line, authority):
@@ -323,15 +325,19 @@ def _is_listed(line: Line, authority: Authority) -> bool:
 
 
 def _not_taken(directory: Directory, name: str, now: datetime.datetime) -> Iterator[Line]:
-    """Certificates that were signed for somebody, and that no run has taken yet."""
+    """Certificates that were signed for somebody's own request, and that no run has taken yet."""
     content = files.read_if_present(_answer_path(directory, name)) if _is_file_name(name) else None
     certificates = x509.pem_blocks((content or b"").decode("ascii", "replace"), "CERTIFICATE")
     known = {line.sha256 for line in directory.ledger.of(name)}
+    left = files.read_if_present(_request_path(directory, name)) if certificates else None
+    # What else somebody put there is another's, who must not be revoked for it.
+    own = {line.key_sha256 for line in directory.ledger.of(name)} | requested_keys((left or b"").decode("ascii", "replace"))
     for certificate in certificates:
         with contextlib.suppress(TrustError):
             for ca in directory.authorities.values() if x509.what_makes_a_ca(certificate) is None else ():
                 chain = _chain([certificate], [each for each in certificates if each != certificate], ca.certificate)
-                if chain is not None and x509.sha256(certificate) not in known:
+                is_own = x509.sha256(x509.public_key_of(certificate)) in own
+                if chain is not None and is_own and x509.sha256(certificate) not in known:
                     yield _line(chain, name, ca, now)
 
 

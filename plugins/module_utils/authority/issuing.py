@@ -165,7 +165,7 @@ class _Run:
                 continue
             revoked = list(self._revoked(name, generation))
             reason = self._reason_to_list(wish, authority, revoked)
-            if reason is not None and not self.directory.has_key(authority):
+            if reason is not None and not self.directory.has_key(authority) and not self._is_ours(authority):
                 self.outcome.notes.append(
                     f"{reason}, of '{name}', generation {generation}, whose key is not here: its owner has to make one"
                 )
@@ -175,6 +175,10 @@ class _Run:
                     number = (authority.crl.number or 0) + 1 if authority.crl is not None else 1
                     crl = make_crl(self._issuer(authority), revoked, number, now=self.now, valid_for=wish.crl_valid_for)
                     self.directory.write_crl(authority, crl)
+
+    def _is_ours(self, authority: Authority) -> bool:
+        """Whether the CA was made here, so that its key should be here, too."""
+        return any(line.generation == authority.generation for line in self.directory.ledger.of(f"{authority.name} CA"))
 
     def _revoked(self, name: str, generation: int) -> Iterator[Revoked]:
         """What is revoked and would not have expired by itself."""

@@ -106,6 +106,14 @@ def check_names(request: Request) -> None:
         )
 
 
+def requested_keys(text: str) -> set[str]:
+    """The key of a request (PEM), by its SHA-256; none where there is no request."""
+    try:
+        return {x509.key_sha256(crypto_x509.load_pem_x509_csr(text.encode("ascii", "replace")).public_key())}
+    except _UNREADABLE:
+        return set()
+
+
 def is_same_request(left: str, right: str) -> bool:
     """Whether two requests (PEM) ask for the same names and for the same key; signatures differ each time."""
     try:

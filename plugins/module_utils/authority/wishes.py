@@ -135,6 +135,6 @@ class Change:
     #: The CA, or whose certificate it is.
     subject: str
     #: ``create``, ``replace`` or ``renew`` a CA, ``issue`` or ``revoke`` a certificate, ``list`` what is revoked anew;
-    #: ``request`` a certificate elsewhere, ``take`` one that was signed there.
+    #: ``request`` a certificate elsewhere or ``withdraw`` that, ``take`` one that was signed there.
     action: str
     reason: str

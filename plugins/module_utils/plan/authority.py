@@ -54,6 +54,8 @@ class AuthorityFacts:
     changes: tuple[Mapping[str, str], ...] = ()
     #: The fingerprints of certificates that are revoked, or will be in this run.
     revoked: frozenset[str] = frozenset()
+    #: Name -> the SHA-256 of each of its public keys for which a certificate was revoked.
+    revoked_keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     #: (CA, generation) of which a certificate is revoked that has not expired: (name of its holder).
     revoked_of: Mapping[tuple[str, int], str] = field(default_factory=dict)
     #: Member -> the chain (DER, leaf first) that was signed for it in this run.
@@ -76,9 +78,16 @@ class AuthorityFacts:
 
     def has_revoked(self, entry: EntryFacts) -> bool:
         """Whether the certificate of a key is not to be accepted any more."""
-        if entry.sha256 in self.revoked:
+        if entry.sha256 in self.revoked or self._has_revoked_key(entry):
             return True
         return any(self.is_listed(certificate) for certificate in chain_of(entry))
+
+    def _has_revoked_key(self, entry: EntryFacts) -> bool:
+        """Whether a certificate for the same key was revoked: an authority would sign no other for it."""
+        keys = {key for found in self.revoked_keys.values() for key in found}
+        with contextlib.suppress(TrustError):
+            return bool(keys and entry.pem) and x509.sha256(x509.public_key_of(chain_of(entry)[0])) in keys
+        return False
 
     def is_listed(self, certificate: bytes) -> bool:
         """Whether a list of one of the CAs names the certificate (DER); one that cannot be read is on none."""
@@ -117,6 +126,7 @@ def read_authority(collected: Mapping[str, Any] | None, signed: Mapping[str, Any
         cas=tuple(sorted(cas, key=lambda ca: (ca.name, ca.generation))),
         changes=() if done else tuple(data.get("changes", ())),
         revoked=frozenset(each["sha256"] for each in data["revoked"]),
+        revoked_keys={name: tuple(keys) for name, keys in (data.get("revoked_keys") or {}).items()},
         revoked_of={(each["authority"], int(each["generation"])): each["name"] for each in data["revoked"]},
         issued=issued,
         external="awaited" in data,

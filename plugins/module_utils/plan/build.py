@@ -65,7 +65,7 @@ def build(
     new_identities: dict[str, StoreChange] = {}
     for member in managed:
         with _collected_faults(plan, member):
-            change = new_identity(plan, system, member, facts, stores.wishes.get(member.name), authority, now)
+            change = new_identity(plan, system, member, facts, stores, authority, now)
             if change is not None:
                 new_identities[member.name] = change
     plan.identities = list(new_identities)
@@ -83,7 +83,7 @@ def build(
     plan.faults.extend(_passwords_before_certificates(plan, authority))
     plan.faults.extend(_unproven_flips(plan, system, facts))
     plan.faults.extend(_unproven_identities(plan, system, new_identities))
-    plan.restarts = activation(system, facts, _causes(plan))
+    plan.restarts = activation(system, facts, _causes(plan, authority))
     accepted = set(accepted_on_sockets(system, facts, authority)) if system.phased else ()
     plan.may_roll = old_and_new_fit(system, facts, plan.restarts, plan.identities, accepted)
     plan.changes.extend(Change(restart.member, "restart", restart.process, "restart", restart.reason) for restart in plan.restarts)
@@ -280,10 +280,16 @@ def _unproven_identities(plan: Plan, system: System, new_identities: Mapping[str
                     )
 
 
-def _causes(plan: Plan) -> dict[str, str]:
-    """Member -> why its processes must load anew what this run changes."""
+def _causes(plan: Plan, authority: AuthorityFacts) -> dict[str, str]:
+    """Member -> why its processes must load anew what this run changes.
+
+    A certificate that somebody else may not have signed yet is none: what is taken, is in the keystore by then.
+    """
     causes: dict[str, str] = {}
+    waiting = {name for name in plan.identities if authority.external and name not in plan.cannot_wait}
     for change in plan.changes:
+        if change.member in waiting and (change.action in ("renew", "replace") or change.what == "pem"):
+            continue
         if change.what in ("keystore", "pem"):
             causes[change.member] = "its keystore changes"
         else:

@@ -34,8 +34,8 @@ class Plan:
     changes: list[Change] = field(default_factory=list)
     #: Members whose identity changes.
     identities: list[str] = field(default_factory=list)
-    #: Those among them whose key must not be used again, and the SHA-256 of its public key.
-    revoked_keys: dict[str, str] = field(default_factory=dict)
+    #: Those among them of whom keys must not be used again, and the SHA-256 of these public keys.
+    revoked_keys: dict[str, list[str]] = field(default_factory=dict)
     #: Those among them whose present identity nobody accepts: nothing goes on without their new one.
     cannot_wait: list[str] = field(default_factory=list)
     #: Members that go on with what they have, until somebody else has signed for them.

@@ -28,10 +28,11 @@ from ansible_collections.mutual.tls.plugins.module_utils.plan.store import (
     EntryFacts,
     IdentityWish,
     StoreChange,
-    StoreWish,
     identity_change,
     parse_timestamp,
+    trusted_after,
 )
+from ansible_collections.mutual.tls.plugins.module_utils.plan.stores import Stores
 from ansible_collections.mutual.tls.plugins.module_utils.plan.system import Member, System
 
 
@@ -40,11 +41,12 @@ def new_identity(
     system: System,
     member: Member,
     facts: Mapping[str, Facts],
-    wish: StoreWish | None,
+    stores: Stores,
     authority: AuthorityFacts,
     now: datetime.datetime,
 ) -> StoreChange | None:
     """What becomes in this run of the identity that the member makes for itself, or has an authority sign."""
+    wish = stores.wishes.get(member.name)
     if wish is None or wish.identity is None:
         return None
     store = facts[member.name].store
@@ -63,6 +65,8 @@ def new_identity(
     if change is None:
         return None
     works = entry is not None and _works(system, member, entry, facts, authority, now)
+    if entry is not None and authority.external:
+        works = works and _is_trusted(system, member, entry, facts, stores, authority)
     if not works:
         plan.cannot_wait.append(member.name)
     if member.name in authority.awaited:
@@ -73,8 +77,11 @@ def new_identity(
         return None
     if authority.external and wish.identity.regenerate == "always":
         raise InputError("its key is to be another one at every run (mtls_regenerate), and somebody else has to sign for each")
+    revoked_keys = set(authority.revoked_keys.get(member.name, ()))
     if entry is not None and entry.pem and authority.has_revoked(entry):
-        plan.revoked_keys[member.name] = x509.sha256(x509.public_key_of(x509.pem_to_der(entry.pem, entry.alias)[0]))
+        revoked_keys.add(x509.sha256(x509.public_key_of(x509.pem_to_der(entry.pem, entry.alias)[0])))
+    if revoked_keys:
+        plan.revoked_keys[member.name] = sorted(revoked_keys)
     return change
 
 
@@ -100,6 +107,19 @@ def _works(
     if entry.not_after is None or parse_timestamp(entry.not_after) <= now:
         return False
     return is_signed(entry, authority) or any(_trusts(entry.sha256, facts[partner.name]) for partner in system.partners(member))
+
+
+def _is_trusted(
+    system: System, member: Member, entry: EntryFacts, facts: Mapping[str, Facts], stores: Stores, authority: AuthorityFacts
+) -> bool:
+    """Whether anybody whom the member meets will trust what it presents now: a CA may be out by now that has signed it."""
+    chain = chain_of(entry)
+    accepted = {entry.sha256, *(ca.sha256 for ca in authority.cas if comes_from(chain, ca))}
+    for partner in system.partners(member):
+        store, wish = facts[partner.name].store, stores.wishes.get(partner.name)
+        if wish is not None and accepted & trusted_after(store.entries if store is not None else (), wish):
+            return True
+    return False
 
 
 def accepted_on_sockets(system: System, facts: Mapping[str, Facts], authority: AuthorityFacts) -> Iterator[str]:

@@ -32,7 +32,7 @@ def list_faults(
     system: System, facts: Mapping[str, Facts], stores: Stores, authority: AuthorityFacts, now: datetime.datetime
 ) -> Iterator[str]:
     """Why revocation would not hold, or servers would refuse everybody, a sentence each without its full stop."""
-    if not authority.external or system.trust_model != "authority":
+    if not _matters(system, authority):
         return
     if system.adapter.reads_crl:
         cas = _read_by_servers(system, stores, authority)
@@ -45,7 +45,7 @@ def list_faults(
 
 def list_notes(system: System, stores: Stores, authority: AuthorityFacts, now: datetime.datetime) -> Iterator[str]:
     """Lists that end soon, and that nobody here can make anew."""
-    if authority.external and system.trust_model == "authority" and system.adapter.reads_crl:
+    if _matters(system, authority) and system.adapter.reads_crl:
         for ca in _read_by_servers(system, stores, authority):
             for crl in ca.crls:
                 if now < crl.next_update < now + _SOON:
@@ -53,6 +53,11 @@ def list_notes(system: System, stores: Stores, authority: AuthorityFacts, now: d
                         f"the revocation list of '{crl.issuer_name}' ends on {x509.timestamp(crl.next_update)}, and with it "
                         f"{system.adapter.name} refuses everybody: put the next one into {_file(ca, 'crl')}"
                     )
+
+
+def _matters(system: System, authority: AuthorityFacts) -> bool:
+    """Whether servers judge what somebody else signed; to be switched off, nothing need be in order."""
+    return authority.external and system.trust_model == "authority" and system.client_auth != "none"
 
 
 def _read_by_servers(system: System, stores: Stores, authority: AuthorityFacts) -> list[Ca]:

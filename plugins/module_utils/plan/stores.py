@@ -134,11 +134,11 @@ def store_wishes(system: System, facts: Mapping[str, Facts], authority: Authorit
 
 def _former_copies(system: System, member: Member, facts: Mapping[str, Facts]) -> dict[str, str]:
     """The keys of platforms in another member's store, by alias, with the reason why they are to go: what the model ``shared`` left."""
-    if system.trust_model == "shared" or member.kind in ("client", system.adapter.center):
+    if system.trust_model == "shared" or member.kind == "client":
         return {}
     found = {}
     for platform in system.members.values():
-        if platform.kind == system.adapter.center and _is_copied(platform, member, facts):
+        if platform.kind == system.adapter.center and platform.name != member.name and _is_copied(platform, member, facts):
             found[platform.alias] = f"with the trust model '{system.trust_model}' only '{platform.name}' holds its key"
     return found
 

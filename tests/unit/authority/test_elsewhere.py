@@ -416,6 +416,25 @@ def test_what_was_signed_for_somebody_revoked_and_not_taken_counts_too(elsewhere
     assert not (elsewhere.path / "requests" / "ec1.csr.pem").exists(), "nobody signs it any more"
 
 
+def test_nobody_is_revoked_for_a_certificate_that_lies_in_anothers_place(elsewhere: Elsewhere) -> None:
+    """Whoever may write to the answers could have any member revoked."""
+    keys = {"ec1": new_key(), "ec2": new_key()}
+    elsewhere.run(*(asked(key, name) for name, key in keys.items()))
+    elsewhere.answer(signed(keys["ec2"], elsewhere.root, name="ec2"), name="ec1")
+    outcome = elsewhere.run(revoked=["ec1"])
+    assert (outcome.revoked, outcome.unlisted) == ([], [])
+    elsewhere.answer(signed(keys["ec2"], elsewhere.root, name="ec2"), name="ec2")
+    assert "ec2" in elsewhere.run(asked(keys["ec2"], "ec2"), revoked=["ec1"]).issued
+
+
+def test_a_request_of_somebody_revoked_is_withdrawn_though_nothing_was_ever_signed(elsewhere: Elsewhere) -> None:
+    elsewhere.run(asked(new_key()))
+    assert [each.action for each in elsewhere.run(revoked=["ec1"], check=True).changes] == ["withdraw"]
+    assert [each.action for each in elsewhere.run(revoked=["ec1"]).changes] == ["withdraw"]
+    assert not (elsewhere.path / "requests" / "ec1.csr.pem").exists()
+    assert elsewhere.run(revoked=["ec1"]).changes == []
+
+
 def test_a_list_that_the_root_did_not_sign_is_refused(elsewhere: Elsewhere) -> None:
     elsewhere.put("system-1.crl.pem", revocation_list(issue("example root", ca=True, usages=None)))
     with pytest.raises(InputError, match="The revocation list of 'CN=example root' in .* is not signed by the key of"):

@@ -383,8 +383,8 @@ def test_a_ca_whose_key_is_elsewhere_is_left_to_its_owner(path: Path) -> None:
     """Such as a company's, whose root lies beside ours; a raised generation takes over from it."""
     run(path)
     (path / "system-1.crt.pem").rename(path / "system-2.crt.pem")
-    for kind in ("crl", "key"):
-        (path / f"system-1.{kind}.pem").unlink()
+    for file in ("system-1.crl.pem", "system-1.key.pem", "ledger.jsonl"):
+        (path / file).unlink()
     with pytest.raises(StoreError, match="is gone, though its certificate is there"):
         run(path, check=True)
     wishes = [replace(SYSTEM, generation=3)]
@@ -392,6 +392,16 @@ def test_a_ca_whose_key_is_elsewhere_is_left_to_its_owner(path: Path) -> None:
     outcome = run(path, request("ec1"), wishes=wishes)
     assert done(outcome) == [("system", "replace"), ("ec1", "issue"), ("system 3", "list")]
     assert outcome.notes == ["there is no revocation list yet, of 'system', generation 2, whose key is not here: its owner has to make one"]
+
+
+def test_an_older_ca_of_ours_whose_key_is_gone_is_no_stranger(path: Path) -> None:
+    """Members may still trust it, and nobody would notice that it revokes no more."""
+    run(path)
+    run(path, request("ec1"), wishes=[replace(SYSTEM, generation=2)])
+    (path / "system-1.key.pem").unlink()
+    (path / "system-1.crl.pem").unlink()
+    with pytest.raises(StoreError, match="is gone, though its certificate is there"):
+        run(path, wishes=[replace(SYSTEM, generation=2)])
 
 
 def test_a_directory_for_others_is_refused(path: Path) -> None:

@@ -107,13 +107,15 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         data["accused_member"] = accused if name == "ec1" else data["product_member"]
     system = {"system": "{{ product_system.system }}", "stores": ["identity_store"]}
     members = {"names": list(inventory()), "adapter": adapter_data(), **WISHES}
+    # Whoever is revoked in one place is not let in because of another.
+    people = [{"name": "alice"}, {"name": "bob", "state": "revoked", "kind": "desktop"}, {"name": "bob"}]
     tasks = [
         task("members", "product_system", **members),
         task("members", "unknown", **{**members, "names": ["ec1", "nobody", "nowhere"]}),
         task("members", "refused", **{**members, "trust_model": "all"}),
         task("plan", "planned", **system, collected="product_member", show=True, path=str(folder / "plan.json")),
         task("plan", "faulty", **system, collected="accused_member", path=str(folder / "faulty.json")),
-        task("members", "with_people", **members, clients=[{"name": "alice"}, {"name": "bob", "state": "revoked"}]),
+        task("members", "with_people", **members, clients=people),
         task("members", "crowded", **{**members, "names": list(one_machine()), "revoked": []}),
         task("plan", "unseen", **{**system, "system": "{{ crowded.system }}"}, collected="product_member", verify="always"),
         task("plan", "not_to_be_seen", **{**system, "system": "{{ crowded.system }}"}, collected="product_member"),

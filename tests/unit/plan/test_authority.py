@@ -210,7 +210,7 @@ def test_who_is_revoked_no_more_gets_a_new_key(fleet: Fleet) -> None:
     run(fleet.path, wishes=WISHES, revoked=[Revocation("ec2")], now=NOW)
     fleet.collect()
     plan = fleet.plan()
-    assert plan.revoked_keys == {"ec2": x509.key_sha256(key("ec2 1").public_key())}
+    assert plan.revoked_keys == {"ec2": [x509.key_sha256(key("ec2 1").public_key())]}
     assert "its certificate was revoked, and its key with it" in reasons(plan, "ec2", "keystore")
 
 

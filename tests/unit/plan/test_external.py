@@ -16,6 +16,7 @@ from ansible_collections.mutual.tls.plugins.module_utils.entries import PrivateK
 from ansible_collections.mutual.tls.plugins.module_utils.facts import entry_facts
 from ansible_collections.mutual.tls.plugins.module_utils.plan.authority import AuthorityFacts, read_authority
 from ansible_collections.mutual.tls.plugins.module_utils.plan.changes import Plan
+from ansible_collections.mutual.tls.plugins.module_utils.plan.matrix import matrix
 from ansible_collections.mutual.tls.plugins.module_utils.plan.measured import Facts
 
 from ..factory import issue, revocation_list
@@ -124,6 +125,34 @@ def test_who_waits_with_what_works_changes_nothing(company: Company) -> None:
     assert {verdict.outcome for verdict in plan.verdicts} == {"holds"}
 
 
+def test_what_may_not_be_signed_yet_restarts_nothing(company: Company) -> None:
+    """Roles that are used one by one collect anew each, and know of nobody who waits."""
+    company.scene["ec1"]["identity_wish"]["renew_before"] = "500d"
+    plan = company.plan()
+    assert (plan.identities, plan.restarts) == (["ec1"], [])
+
+
+def test_what_a_ca_signed_that_is_out_works_no_more() -> None:
+    company = Company()
+    root = issue("another root of people", ca=True, usages=None)
+    company.roots["clients", 2], company.lists["clients", 2] = root, []
+    kept = [entry for entry in company.scene["platform1"]["store"]["entries"] if entry["alias"] != "clients-ca-1"]
+    company.scene["platform1"]["store"] = store(*kept, entry_facts(TrustedCertEntry("clients-ca-2", root.der)))
+    company.more = {
+        "revoked": [{"name": "laptop", "authority": "clients", "generation": 1, "sha256": "00"}],
+        "awaited": [{"name": "desktop1"}, {"name": "desktop2"}],
+    }
+    plan = company.plan()
+    assert (plan.without, plan.state) == (["desktop1", "desktop2"], "pending")
+
+
+def test_nobody_expects_handshakes_of_those_who_wait(company: Company) -> None:
+    made = matrix(company.scene.system, company.facts(), ["desktop1"])
+    assert not [probe for probe in made.probes if probe.member == "desktop1" and probe.present == "keystore"]
+    assert [probe for probe in made.probes if probe.member == "desktop1" and probe.present == "nothing"] or made.faults == ()
+    assert "somebody else has yet to sign for 'desktop1'" in "".join(made.notes)
+
+
 def test_who_has_nothing_that_works_waits_and_its_links_with_it(company: Company) -> None:
     company.present("desktop1", company.chain("desktop1"))
     expired = issue("desktop1", by=company.below["clients", 1], key=key("desktop1 1"), begins=NOW - 9 * DAY, ends=NOW - DAY)
@@ -179,6 +208,15 @@ def test_what_a_host_adds_to_its_chain_counts_for_nothing(company: Company, junk
     assert not [fault for fault in plan.faults if "CA of anybody" in fault or "cannot be read" in fault]
 
 
+def test_a_key_that_was_revoked_once_is_not_asked_for_again(company: Company) -> None:
+    """Also where its certificate has expired since, or another one took its place."""
+    revoked = x509.key_sha256(key("ec1 1").public_key())
+    company.more = {"revoked_keys": {"ec1": [revoked, "ab" * 32]}}
+    plan = company.plan()
+    assert plan.revoked_keys == {"ec1": sorted([revoked, "ab" * 32])}
+    assert "its certificate was revoked, and its key with it" in reasons(plan, "ec1", "keystore")
+
+
 def test_a_member_is_no_ca_for_another(company: Company) -> None:
     """Not even if its own certificate comes from the root."""
     ec2 = issue("ec2", by=company.below["system", 1], key=key("ec2 1"), begins=NOW - DAY, ends=NOW + 400 * DAY)
@@ -192,6 +230,16 @@ def test_a_member_is_no_ca_for_another(company: Company) -> None:
 @pytest.fixture
 def listed() -> Company:
     return Company(lists=True)
+
+
+def test_to_be_switched_off_nothing_need_be_in_order(listed: Company) -> None:
+    """An ended list is an outage, and to switch client auth off is the way out of it."""
+    off = Company(lists=True, client_auth="none")
+    off.roots, off.below, off.scene.measured = listed.roots, listed.below, listed.scene.measured
+    off.lists = {place: [] for place in off.lists}
+    assert off.plan().faults == []
+    without = Company(revoked=["desktop1"], client_auth="none")
+    assert without.plan().faults == []
 
 
 def test_every_ca_on_the_way_needs_revocation_list(listed: Company) -> None:
@@ -239,7 +287,7 @@ def test_a_certificate_on_a_list_is_replaced_key_and_all(listed: Company) -> Non
     serial = x509.load_certificate(x509.pem_to_der(listed.scene["ec1"]["store"]["entries"][0]["pem"], "")[0]).serial_number
     listed.lists["system", 1] = [revocation_list(listed.roots["system", 1]), revocation_list(listed.below["system", 1], serial)]
     plan = listed.plan()
-    assert plan.revoked_keys == {"ec1": x509.key_sha256(key("ec1 1").public_key())}
+    assert plan.revoked_keys == {"ec1": [x509.key_sha256(key("ec1 1").public_key())]}
     assert plan.cannot_wait == ["ec1"]
 
 

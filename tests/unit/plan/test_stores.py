@@ -544,5 +544,15 @@ def test_one_keystore_for_two_members_of_one_host_loses_nothing() -> None:
     assert scene.plan().absent_keys == {}
 
 
+def test_a_second_platform_held_a_copy_too() -> None:
+    inventory = {**small(), "platform2": platform("192.0.2.8")}
+    scene = Scene(inventory)
+    scene["platform2"]["store"] = {**copy.deepcopy(Scene(inventory, trust_model="shared")["platform1"]["store"]), "path": "/opt/mz2/keys"}
+    scene["platform2"]["proof"] = None
+    plan = scene.plan()
+    assert plan.absent_keys == {"platform2": ["platform1"]}
+    assert plan.faults == []
+
+
 def test_in_shared_copies_stay() -> None:
     assert Scene(trust_model="shared").plan().absent_keys == {}
