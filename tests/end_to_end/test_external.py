@@ -164,6 +164,27 @@ def test_a_key_that_is_replaced_waits_beside_the_one_that_works(web: Web, compan
     assert passed(play(web, hosts=other)).changed == 0
 
 
+@pytest.mark.long
+def test_who_joins_waits_alone_and_keeps_its_key(web: Web, company: Company, enabled: Run) -> None:
+    """The run does all else, says so, and fails with the name."""
+    web.kinds["carol"] = "client"
+    (web.root / "carol").mkdir()
+    with connecting(web, "alice") as people:
+        waits = play(web)
+        told = " ".join(waits.output.split())
+        assert waits.code != 0
+        assert "Somebody else has to sign first for carol: nothing that they have is accepted by anybody." in told
+        assert "All others are as they should be." in told
+        assert {client for client, _server, outcome in outcomes(web) if outcome == "accepted"} == {"alice", "bob"}
+        left, store = requests(web), web.store("carol").read_bytes()
+        assert play(web).code != 0
+        assert (requests(web), web.store("carol").read_bytes()) == (left, store)
+        company.sign(elsewhere(web))
+        passed(play(web))
+    assert refusals(people, 0) == []
+    assert ("carol", "gw1", "accepted") in outcomes(web)
+
+
 def test_who_is_revoked_has_to_be_on_the_list_and_is_refused_then(web: Web, company: Company, enabled: Run) -> None:
     unlisted = play(web, "revoke", revoke="bob")
     assert unlisted.code != 0
