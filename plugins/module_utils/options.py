@@ -1,12 +1,13 @@
 # Copyright: (c) 2026, mutual.tls contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Options that several modules share, described in the doc fragments of the same names."""
+"""Options that several modules share."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.mutual.tls.plugins.module_utils.authority.wishes import REASONS, USAGES
 from ansible_collections.mutual.tls.plugins.module_utils.plan.store import REGENERATE, SIGNERS
 from ansible_collections.mutual.tls.plugins.module_utils.x509 import CURVES, KEY_TYPES
 
@@ -30,5 +31,37 @@ def identity_option() -> dict[str, Any]:
             "revoked_keys": {"type": "list", "elements": "str", "default": [], "no_log": False},
             "signer": {"type": "str", "choices": list(SIGNERS), "default": "any"},
             "csr": {"type": "bool", "default": False},
+        },
+    }
+
+
+def requests_option(**more: dict[str, Any]) -> dict[str, Any]:
+    """The option C(requests) of an authority's modules; *more* is what one of them asks beside."""
+    return {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "name": {"type": "str", "required": True},
+            "authority": {"type": "str", "required": True},
+            "csr_content": {"type": "str", "required": True},
+            "subject": {"type": "str", "required": True},
+            "subject_alt_name": {"type": "list", "elements": "str", "default": []},
+            "usages": {"type": "list", "elements": "str", "choices": list(USAGES), "default": list(USAGES)},
+            "valid_for": {"type": "str", "default": "825d"},
+            **more,
+        },
+    }
+
+
+def revoked_option() -> dict[str, Any]:
+    """The option C(revoked) of an authority's modules."""
+    return {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "name": {"type": "str", "required": True},
+            "reason": {"type": "str", "choices": list(REASONS), "default": "unspecified"},
         },
     }

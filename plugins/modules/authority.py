@@ -228,11 +228,11 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.mutual.tls.plugins.module_utils import files, x509
+from ansible_collections.mutual.tls.plugins.module_utils import files, options, x509
 from ansible_collections.mutual.tls.plugins.module_utils.authority.directory import Directory
 from ansible_collections.mutual.tls.plugins.module_utils.authority.issuing import Outcome, Task, carry_out
 from ansible_collections.mutual.tls.plugins.module_utils.authority.results import results
-from ansible_collections.mutual.tls.plugins.module_utils.authority.wishes import REASONS, USAGES, AuthorityWish, Request, Revocation
+from ansible_collections.mutual.tls.plugins.module_utils.authority.wishes import AuthorityWish, Request, Revocation
 from ansible_collections.mutual.tls.plugins.module_utils.edge import run
 from ansible_collections.mutual.tls.plugins.module_utils.keystore import check_unmasked
 
@@ -260,29 +260,8 @@ def argument_spec() -> dict[str, Any]:
                 "crl_renew_before": {"type": "str", "default": "10d"},
             },
         },
-        "requests": {
-            "type": "list",
-            "elements": "dict",
-            "default": [],
-            "options": {
-                "name": {"type": "str", "required": True},
-                "authority": {"type": "str", "required": True},
-                "csr_content": {"type": "str", "required": True},
-                "subject": {"type": "str", "required": True},
-                "subject_alt_name": {"type": "list", "elements": "str", "default": []},
-                "usages": {"type": "list", "elements": "str", "choices": list(USAGES), "default": list(USAGES)},
-                "valid_for": {"type": "str", "default": "825d"},
-            },
-        },
-        "revoked": {
-            "type": "list",
-            "elements": "dict",
-            "default": [],
-            "options": {
-                "name": {"type": "str", "required": True},
-                "reason": {"type": "str", "choices": list(REASONS), "default": "unspecified"},
-            },
-        },
+        "requests": options.requests_option(),
+        "revoked": options.revoked_option(),
     }
 
 

@@ -228,16 +228,15 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.mutual.tls.plugins.module_utils import files, x509
+from ansible_collections.mutual.tls.plugins.module_utils import files, options, x509
 from ansible_collections.mutual.tls.plugins.module_utils.authority.directory import Directory
 from ansible_collections.mutual.tls.plugins.module_utils.authority.elsewhere import (
     OutcomeElsewhere,
-    RequestElsewhere,
     carry_out,
     check_directory,
 )
 from ansible_collections.mutual.tls.plugins.module_utils.authority.results import results
-from ansible_collections.mutual.tls.plugins.module_utils.authority.wishes import REASONS, USAGES, AuthorityWish, Revocation, Task
+from ansible_collections.mutual.tls.plugins.module_utils.authority.wishes import AuthorityWish, Request, Revocation, Task
 from ansible_collections.mutual.tls.plugins.module_utils.edge import run
 
 #: What is told of a certificate that no list names.
@@ -254,32 +253,12 @@ def argument_spec() -> dict[str, Any]:
             "required": True,
             "options": {"name": {"type": "str", "required": True}, "generation": {"type": "int", "default": 1}},
         },
-        "requests": {
-            "type": "list",
-            "elements": "dict",
-            "default": [],
-            "options": {
-                "name": {"type": "str", "required": True},
-                "authority": {"type": "str", "required": True},
-                "csr_content": {"type": "str", "required": True},
-                "subject": {"type": "str", "required": True},
-                "any_subject": {"type": "bool", "default": False},
-                "subject_alt_name": {"type": "list", "elements": "str", "default": []},
-                "usages": {"type": "list", "elements": "str", "choices": list(USAGES), "default": list(USAGES)},
-                "valid_for": {"type": "str", "default": "825d"},
-                "renew_before": {"type": "str", "default": "30d"},
-                "generation": {"type": "int", "default": 1},
-            },
-        },
-        "revoked": {
-            "type": "list",
-            "elements": "dict",
-            "default": [],
-            "options": {
-                "name": {"type": "str", "required": True},
-                "reason": {"type": "str", "choices": list(REASONS), "default": "unspecified"},
-            },
-        },
+        "requests": options.requests_option(
+            any_subject={"type": "bool", "default": False},
+            renew_before={"type": "str", "default": "30d"},
+            generation={"type": "int", "default": 1},
+        ),
+        "revoked": options.revoked_option(),
     }
 
 
@@ -288,7 +267,7 @@ def manage(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     task = Task(
         [AuthorityWish(each["name"], "", generation=each["generation"]) for each in params["authorities"]],
-        [RequestElsewhere.from_options(each) for each in params["requests"]],
+        [Request.from_options(each) for each in params["requests"]],
         [Revocation(each["name"], each["reason"]) for each in params["revoked"]],
     )
     check_directory(params["path"])

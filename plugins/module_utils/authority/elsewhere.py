@@ -34,28 +34,6 @@ _PURPOSES = {"server": "serverAuth", "client": "clientAuth"}
 
 
 @dataclass(frozen=True)
-class RequestElsewhere(Request):
-    """A certificate that somebody else is asked for, and what it must be to be taken."""
-
-    #: One that ends sooner is not taken: it would be asked for anew at every run.
-    renew_before: datetime.timedelta = datetime.timedelta()
-    #: One whose subject names an older generation is not taken.
-    generation: int = 1
-    #: Whether one with another subject than the one asked for is taken.
-    any_subject: bool = False
-
-    @classmethod
-    def from_options(cls, options: dict[str, Any]) -> RequestElsewhere:
-        """The request in a module's options; raises InputError for a name or a time that cannot be read."""
-        asked = vars(Request.from_options(options))
-        renew_before = x509.parse_duration(options["renew_before"], f"renew_before of '{options['name']}'")
-        request = cls(**asked, renew_before=renew_before, generation=options["generation"], any_subject=options["any_subject"])
-        if not _is_file_name(request.name):
-            raise InputError(f"'{request.name}' cannot be the name of a file, and its request is one: rename the member in the inventory.")
-        return request
-
-
-@dataclass(frozen=True)
 class Awaited:
     """A certificate that somebody else has yet to sign."""
 
@@ -101,6 +79,7 @@ def carry_out(directory: Directory, task: Task, now: datetime.datetime, *, check
     cas = _cas(directory, task.authorities)
     keys = proven_keys(directory.ledger, task)
     for request in task.requests:
+        _check_file_name(request.name)
         check_names(request)
     lines: list[Line] = []
     for request in task.requests:
@@ -184,8 +163,6 @@ def _ask(
     directory: Directory, request: Request, ca: Authority, key: Any, outcome: OutcomeElsewhere, now: datetime.datetime, check: bool
 ) -> Iterator[Line]:
     """Take what was signed for the request, or leave the request; the lines for the ledger."""
-    if not isinstance(request, RequestElsewhere):
-        raise TypeError(f"the request of '{request.name}' does not say what is to be taken")
     answer = _answer_path(directory, request.name)
     content, refused = files.read_if_present(answer), None
     if content is not None:
@@ -234,7 +211,7 @@ def _is_left(directory: Directory, request: Request, extensions: str) -> bool:
     return beside.decode("ascii", "replace") == extensions and is_same_request(left.decode("ascii", "replace"), request.csr)
 
 
-def _judged(request: RequestElsewhere, ca: Authority, key: Any, found: Sequence[bytes], now: datetime.datetime) -> tuple[bytes, ...]:
+def _judged(request: Request, ca: Authority, key: Any, found: Sequence[bytes], now: datetime.datetime) -> tuple[bytes, ...]:
     """The chain for the key of the request. Raises TrustError that says what is wrong with what was put there."""
     wished = x509.key_sha256(key)
     for_key = [certificate for certificate in found if x509.sha256(x509.public_key_of(certificate)) == wished]
@@ -268,7 +245,7 @@ def _chain(path: list[bytes], others: Sequence[bytes], root: bytes) -> list[byte
     return next(filter(None, (_chain([*path, each], others, root) for each in above)), None)
 
 
-def _wrong_dates(request: RequestElsewhere, leaf: bytes, now: datetime.datetime) -> Iterator[str]:
+def _wrong_dates(request: Request, leaf: bytes, now: datetime.datetime) -> Iterator[str]:
     certificate = x509.load_certificate(leaf)
     begin, end = x509.not_before(certificate), x509.not_after(certificate)
     if begin > now:
@@ -279,7 +256,7 @@ def _wrong_dates(request: RequestElsewhere, leaf: bytes, now: datetime.datetime)
         yield f"it ends on {x509.timestamp(end)}, sooner than renew_before ({x509.format_duration(request.renew_before)})"
 
 
-def _wrong_names(request: RequestElsewhere, leaf: bytes) -> Iterator[str]:
+def _wrong_names(request: Request, leaf: bytes) -> Iterator[str]:
     described = x509.describe(leaf)
     subject = x509.format_name(x509.parse_name(request.subject))
     if not request.any_subject and described["subject"] != subject:
@@ -292,7 +269,7 @@ def _wrong_names(request: RequestElsewhere, leaf: bytes) -> Iterator[str]:
         yield f"its alternative names are {', '.join(described['subject_alt_name']) or 'none'} where {', '.join(names)} are wished"
 
 
-def _wrong_usages(request: RequestElsewhere, leaf: bytes) -> Iterator[str]:
+def _wrong_usages(request: Request, leaf: bytes) -> Iterator[str]:
     ca = x509.what_makes_a_ca(leaf)
     if ca is not None:
         yield f"it is a CA's ({ca}), with which '{request.name}' could make identities for all others"
@@ -339,6 +316,11 @@ def _not_taken(directory: Directory, name: str, now: datetime.datetime) -> Itera
                 is_own = x509.sha256(x509.public_key_of(certificate)) in own
                 if chain is not None and is_own and x509.sha256(certificate) not in known:
                     yield _line(chain, name, ca, now)
+
+
+def _check_file_name(name: str) -> None:
+    if not _is_file_name(name):
+        raise InputError(f"'{name}' cannot be the name of a file, and its request is one: rename the member in the inventory.")
 
 
 def _is_file_name(name: str) -> bool:

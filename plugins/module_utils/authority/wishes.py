@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.mutual.tls.plugins.module_utils import x509
@@ -93,6 +93,12 @@ class Request:
     subject_alt_name: tuple[str, ...]
     usages: tuple[str, ...]
     valid_for: datetime.timedelta
+    #: Of what somebody else signs, one that ends sooner is not taken: it would be asked for anew at every run.
+    renew_before: datetime.timedelta = datetime.timedelta()
+    #: Nor one whose subject names an older generation,
+    generation: int = 1
+    #: or another subject than the one asked for, unless any will do.
+    any_subject: bool = False
 
     @classmethod
     def from_options(cls, options: dict[str, Any]) -> Request:
@@ -105,7 +111,11 @@ class Request:
             tuple(options["subject_alt_name"]),
             tuple(options["usages"]),
             x509.parse_duration(options["valid_for"], f"valid_for of '{options['name']}'"),
+            **{name: options[name] for name in ("generation", "any_subject") if name in options},
         )
+        if "renew_before" in options:
+            sooner = x509.parse_duration(options["renew_before"], f"renew_before of '{options['name']}'")
+            request = replace(request, renew_before=sooner)
         x509.parse_name(request.subject)
         x509.parse_alternative_names(request.subject_alt_name)
         return request

@@ -80,13 +80,13 @@ class AuthorityFacts:
         """Whether the certificate of a key is not to be accepted any more."""
         if entry.sha256 in self.revoked or self._has_revoked_key(entry):
             return True
-        return any(self.is_listed(certificate) for certificate in chain_of(entry))
+        return any(self.is_listed(certificate) for certificate in entry.chain)
 
     def _has_revoked_key(self, entry: EntryFacts) -> bool:
         """Whether a certificate for the same key was revoked: an authority would sign no other for it."""
         keys = {key for found in self.revoked_keys.values() for key in found}
         with contextlib.suppress(TrustError):
-            return bool(keys and entry.pem) and x509.sha256(x509.public_key_of(chain_of(entry)[0])) in keys
+            return bool(keys and entry.pem) and x509.sha256(x509.public_key_of(entry.chain[0])) in keys
         return False
 
     def is_listed(self, certificate: bytes) -> bool:
@@ -164,12 +164,6 @@ def is_replaced(name: str, authority: AuthorityFacts, wished: Mapping[str, tuple
     return authority.newest(name) is None or made or name in wished
 
 
-def chain_of(entry: EntryFacts) -> list[bytes]:
-    """The certificates (DER) that a key presents, its own first; none where it has none."""
-    text = entry.chain_pem or entry.pem
-    return x509.pem_to_der(text, entry.alias) if text else []
-
-
 def path_to(chain: Sequence[bytes], ca: Ca) -> list[bytes] | None:
     """The certificates of the chain up to the one that the CA signed, each signed by the next; None if it does not get there.
 
@@ -193,7 +187,7 @@ def comes_from(chain: Sequence[bytes], ca: Ca) -> bool:
 
 def is_signed(entry: EntryFacts, authority: AuthorityFacts) -> bool:
     """Whether the certificate of a key comes from any CA of the authority."""
-    chain = chain_of(entry)
+    chain = entry.chain
     return any(comes_from(chain, ca) for ca in authority.cas)
 
 
@@ -205,9 +199,9 @@ def reasons_to_sign(
     ca = authority.newest(name)
     if replaced or ca is None:
         yield f"the authority '{name}' is {'made' if ca is None else 'replaced'} in this run"
-    elif not comes_from(chain_of(entry), ca):
+    elif not comes_from(entry.chain, ca):
         yield f"it is not signed by the authority '{name}', generation {ca.generation}"
-    elif _has_former(chain_of(entry)[1:], ca):
+    elif _has_former(entry.chain[1:], ca):
         yield f"the certificate of the authority '{name}' was renewed"
     yield from reasons_to_renew(wish, entry, now)
 

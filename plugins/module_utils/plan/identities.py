@@ -14,7 +14,6 @@ from ansible_collections.mutual.tls.plugins.module_utils.errors import InputErro
 from ansible_collections.mutual.tls.plugins.module_utils.plan.activation import is_loaded
 from ansible_collections.mutual.tls.plugins.module_utils.plan.authority import (
     AuthorityFacts,
-    chain_of,
     comes_from,
     generations,
     is_replaced,
@@ -113,7 +112,7 @@ def _is_trusted(
     system: System, member: Member, entry: EntryFacts, facts: Mapping[str, Facts], stores: Stores, authority: AuthorityFacts
 ) -> bool:
     """Whether anybody whom the member meets will trust what it presents now: a CA may be out by now that has signed it."""
-    chain = chain_of(entry)
+    chain = entry.chain
     accepted = {entry.sha256, *(ca.sha256 for ca in authority.cas if comes_from(chain, ca))}
     for partner in system.partners(member):
         store, wish = facts[partner.name].store, stores.wishes.get(partner.name)
@@ -130,14 +129,8 @@ def accepted_on_sockets(system: System, facts: Mapping[str, Facts], authority: A
             if sha256 is None or not text:
                 continue
             by_itself = any(_trusts(sha256, facts[partner.name]) for partner in system.partners(member))
-            if by_itself or _is_by_a_ca(text, _presented_above(member, facts[member.name]), authority):
+            if by_itself or _is_by_a_ca(text, facts[member.name].presented(member.alias)[1:], authority):
                 yield sha256
-
-
-def _presented_above(member: Member, measured: Facts) -> list[bytes]:
-    """The certificates (DER) between the member's own and a root, as its keystore has them."""
-    entry = measured.store.identity(member.alias) if measured.store is not None else None
-    return chain_of(entry)[1:] if entry is not None else []
 
 
 def _is_by_a_ca(text: str, above: Sequence[bytes], authority: AuthorityFacts) -> bool:

@@ -15,7 +15,6 @@ from ansible_collections.mutual.tls.plugins.module_utils.plan.authority import (
     SYSTEM,
     AuthorityFacts,
     Ca,
-    chain_of,
     comes_from,
     path_to,
     signer_of,
@@ -84,7 +83,7 @@ def _issuers(system: System, facts: Mapping[str, Facts], ca: Ca) -> dict[bytes, 
     above = {ca.certificate}
     for member in system.members.values():
         if not member.revoked and signer_of(member) == ca.name:
-            above.update((path_to(_presented(member, facts), ca) or [])[1:])
+            above.update((path_to(facts[member.name].presented(member.alias), ca) or [])[1:])
     return {x509.subject_of(each): x509.format_name(x509.load_certificate(each).subject) for each in above}
 
 
@@ -127,19 +126,13 @@ def _not_replaced(system: System, facts: Mapping[str, Facts], authority: Authori
 def _presented_by_revoked(system: System, facts: Mapping[str, Facts]) -> Iterator[tuple[Member, list[bytes]]]:
     """What members that are revoked present, as far as they show that they hold its key."""
     for member in system.members.values():
-        chain = _presented(member, facts) if member.revoked else []
+        chain = facts[member.name].presented(member.alias) if member.revoked else []
         if chain:
             try:
                 x509.check_possession(facts[member.name].proof or "", member.name, chain[0])
             except TrustError:
                 continue
             yield member, chain
-
-
-def _presented(member: Member, facts: Mapping[str, Facts]) -> list[bytes]:
-    store = facts[member.name].store
-    entry = store.identity(member.alias) if store is not None else None
-    return chain_of(entry) if entry is not None else []
 
 
 def _file(ca: Ca, kind: str) -> str:

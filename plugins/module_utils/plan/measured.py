@@ -162,6 +162,11 @@ class Facts:
     #: The host's time when it was measured, seconds since the epoch.
     clock: float | None = None
 
+    def presented(self, alias: str) -> list[bytes]:
+        """The certificates (DER) of the key under *alias*, its own first; none when it was not reached, or has none."""
+        entry = self.store.identity(alias) if self.store is not None else None
+        return entry.chain if entry is not None else []
+
     def clock_error(self, now: datetime.datetime) -> datetime.timedelta:
         """How far the host's clock is ahead of *now*, the controller's; nothing where it is near enough, or not known."""
         if self.clock is None:

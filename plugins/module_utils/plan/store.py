@@ -198,6 +198,12 @@ class EntryFacts:
         return self.unreadable or ("its key is damaged" if damaged and not self.locked else None)
 
     @property
+    def chain(self) -> list[bytes]:
+        """The certificates (DER) that a key presents, its own first; none where it has none."""
+        text = self.chain_pem or self.pem
+        return x509.pem_to_der(text, self.alias) if text else []
+
+    @property
     def self_issued(self) -> bool:
         """Whether the certificate names itself as its issuer."""
         return self.subject == self.issuer

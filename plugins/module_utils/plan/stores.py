@@ -19,7 +19,6 @@ from ansible_collections.mutual.tls.plugins.module_utils.plan.authority import (
     NO_AUTHORITY,
     AuthorityFacts,
     Ca,
-    chain_of,
     comes_from,
     signer_of,
 )
@@ -97,20 +96,15 @@ def _leaf(member: Member, facts: Mapping[str, Facts]) -> bytes | None:
     return x509.pem_to_der(entry.pem, f"the certificate of '{member.name}'")[0] if entry is not None and entry.pem else None
 
 
-def _chain(member: Member, facts: Mapping[str, Facts]) -> list[bytes]:
-    """The certificates that *member* presents, DER, its own first; none when it was not reached or has none."""
-    store = facts[member.name].store
-    entry = store.identity(member.alias) if store is not None else None
-    return chain_of(entry) if entry is not None else []
-
-
 def store_wishes(system: System, facts: Mapping[str, Facts], authority: AuthorityFacts = NO_AUTHORITY) -> Stores:
     """What the store of each reached member should hold. Revoked members, and holders of a copy, have no wish of their own."""
     wishes: dict[str, StoreWish] = {}
     awaited: dict[str, tuple[str, ...]] = {}
     kept: dict[str, Mapping[str, str]] = {}
     revoked = list(_revoked_certificates(system, facts))
-    signers = {member.name: _signer(_chain(member, facts), signer_of(member), authority) for member in system.members.values()}
+    signers = {
+        member.name: _signer(facts[member.name].presented(member.alias), signer_of(member), authority) for member in system.members.values()
+    }
     whole = not any(connected_strangers(system, facts))
     active = {member.alias for member in system.members.values() if not member.revoked}
     for member in system.members.values():
@@ -138,28 +132,24 @@ def _former_copies(system: System, member: Member, facts: Mapping[str, Facts]) -
         return {}
     found = {}
     for platform in system.members.values():
-        if platform.kind == system.adapter.center and platform.name != member.name and _is_copied(platform, member, facts):
+        if platform.kind == system.adapter.center and platform.name != member.name and _is_copied(system, platform, member, facts):
             found[platform.alias] = f"with the trust model '{system.trust_model}' only '{platform.name}' holds its key"
     return found
 
 
-def _is_copied(platform: Member, member: Member, facts: Mapping[str, Facts]) -> bool:
+def _is_copied(system: System, platform: Member, member: Member, facts: Mapping[str, Facts]) -> bool:
     """Whether the store of *member* has a copy of the key of *platform*, and is another file than the platform's own.
 
     In a run in which the platform gets another key, the copy is known by its name.
     """
     original, store = facts[platform.name].store, facts[member.name].store
-    if original is None or store is None or (original.path == store.path and _same_host(platform, member)):
+    if original is None or store is None or (original.path == store.path and system.on_one_host(platform, member)):
         return False
     own, copy = original.identity(platform.alias), store.identity(platform.alias)
     if own is None or copy is None or not own.pem or not copy.pem:
         return False
     keys = {x509.public_key_of(x509.pem_to_der(entry.pem or "", entry.alias)[0]) for entry in (own, copy)}
     return len(keys) == 1 or named_without_generation(own) == named_without_generation(copy)
-
-
-def _same_host(first: Member, second: Member) -> bool:
-    return first.address == second.address or (first.host is not None and first.host == second.host)
 
 
 def _needless(system: System, member: Member, facts: Mapping[str, Facts]) -> Iterator[TrustWish]:

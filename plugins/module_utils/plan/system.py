@@ -185,9 +185,13 @@ class System:
                 yield Link(client.name, server.name, endpoint.name, server.address, endpoint.port)
 
     def is_outside(self, client: Member, server: Member) -> bool:
-        """Whether *server* treats *client* as one from outside of its host: what makes one host of two is an address they share."""
-        shared = client.address == server.address or (client.host is not None and client.host == server.host)
-        return not self.adapter.exempts_local_clients or not shared
+        """Whether *server* treats *client* as one from outside of its host."""
+        return not self.adapter.exempts_local_clients or not self.on_one_host(client, server)
+
+    @staticmethod
+    def on_one_host(member: Member, other: Member) -> bool:
+        """Whether two members are on one host: what makes one host of two is an address they share."""
+        return member.address == other.address or (member.host is not None and member.host == other.host)
 
     def shared_source(self) -> Member:
         """The member whose keystore all others copy in the trust model ``shared``: the first platform that is not revoked."""

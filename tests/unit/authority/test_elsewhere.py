@@ -21,11 +21,10 @@ from ansible_collections.mutual.tls.plugins.module_utils import x509
 from ansible_collections.mutual.tls.plugins.module_utils.authority.directory import Directory, directory_facts
 from ansible_collections.mutual.tls.plugins.module_utils.authority.elsewhere import (
     OutcomeElsewhere,
-    RequestElsewhere,
     carry_out,
     check_directory,
 )
-from ansible_collections.mutual.tls.plugins.module_utils.authority.wishes import AuthorityWish, Revocation, Task
+from ansible_collections.mutual.tls.plugins.module_utils.authority.wishes import AuthorityWish, Request, Revocation, Task
 from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError, MtlsError, StoreError, TrustError
 
 from ..factory import CLIENT, DAY, NOW, SERVER, Issued, issue, new_key, pem, revocation_list
@@ -57,7 +56,7 @@ class Elsewhere:
 
     def run(
         self,
-        *requests: RequestElsewhere,
+        *requests: Request,
         revoked: Sequence[str] = (),
         generation: int = 1,
         check: bool = False,
@@ -72,7 +71,7 @@ def elsewhere(tmp_path: Path) -> Elsewhere:
     return Elsewhere(tmp_path / "elsewhere")
 
 
-def asked(key: Any, name: str = "ec1", **given: Any) -> RequestElsewhere:
+def asked(key: Any, name: str = "ec1", **given: Any) -> Request:
     subject, names = given.get("subject", f"CN={name}"), given.get("subject_alt_name", NAMES)
     csr = x509.signing_request(key, x509.parse_name(subject), x509.parse_alternative_names(names))
     wish = {
@@ -83,7 +82,7 @@ def asked(key: Any, name: str = "ec1", **given: Any) -> RequestElsewhere:
         "valid_for": 825 * DAY,
         "renew_before": 30 * DAY,
     }
-    return RequestElsewhere(name, "system", **{**wish, **given})
+    return Request(name, "system", **{**wish, **given})
 
 
 def signed(key: Any, by: Issued, name: str = "ec1", names: Sequence[str] = NAMES, **given: Any) -> Issued:
@@ -333,21 +332,10 @@ def test_a_request_with_names_that_cannot_be_read_is_refused_by_name(elsewhere: 
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", ".hidden", "a/b"])
-def test_a_name_that_is_no_file_name_is_refused(name: str) -> None:
-    options = {
-        "name": name,
-        "authority": "system",
-        "csr_content": "",
-        "subject": "CN=x",
-        "subject_alt_name": [],
-        "usages": ["client"],
-        "valid_for": "1d",
-        "renew_before": "1h",
-        "generation": 1,
-        "any_subject": False,
-    }
+def test_a_name_that_is_no_file_name_is_refused(elsewhere: Elsewhere, name: str) -> None:
     with pytest.raises(InputError, match="cannot be the name of a file"):
-        RequestElsewhere.from_options(options)
+        elsewhere.run(asked(new_key(), name))
+    assert sorted(each.name for each in elsewhere.path.iterdir()) == ["system-1.crt.pem"]
 
 
 def test_a_ca_that_is_not_there_is_asked_for(tmp_path: Path) -> None:
