@@ -13,6 +13,7 @@ import contextlib
 import math
 import os
 import queue
+import shutil
 import signal
 import subprocess
 import sys
@@ -58,6 +59,7 @@ class Job:
             "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
             "MUTUAL_TLS_HOSTS_SLOT": str(slot),
             "MOLECULE_PROJECT_DIRECTORY": str(ROOT),
+            "MOLECULE_EPHEMERAL_DIRECTORY": str(remembered(slot)),
             "NO_COLOR": "1",
             "ANSIBLE_NOCOLOR": "1",
             "COLUMNS": "160",
@@ -109,13 +111,19 @@ def reusing(chosen: list[Job]) -> list[Job]:
     return [named["default"], *(job for job in chosen if job.name not in ("default", "test_core_releases"))]
 
 
+def remembered(slot: int) -> Path:
+    """Where molecule keeps what it remembers of the hosts of that slot."""
+    return FOLDER / "molecule" / str(slot)
+
+
 def clean(slot: int) -> None:
-    """Remove the hosts of that slot, and their network."""
+    """Remove the hosts of that slot, their network, and what molecule remembers of them."""
     listed = ["podman", "ps", "--all", "--quiet", "--filter", f"name=^mutual-tls-{slot}-"]
     named = subprocess.run(listed, capture_output=True, text=True, check=False)
     if named.stdout.split():
         subprocess.run(["podman", "rm", "--force", "--time", "0", *named.stdout.split()], capture_output=True, check=False)
     subprocess.run(["podman", "network", "rm", f"mutual-tls-{slot}"], capture_output=True, check=False)
+    shutil.rmtree(remembered(slot), ignore_errors=True)
 
 
 def work(slot: int, waiting: queue.SimpleQueue[Job], last_begin: float) -> None:

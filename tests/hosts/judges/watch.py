@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import itertools
 import json
 import os
 import struct
@@ -25,6 +26,8 @@ from pathlib import Path
 SEEN = Path("/run/watch")
 #: How long between two looks at all command lines, in seconds.
 EVERY = 0.03
+#: A process that was there at two looks which are so many apart is old.
+OLD_EVERY = 20
 _MODIFY, _ATTRIB, _MOVED_TO, _CREATE = 0x2, 0x4, 0x80, 0x100  # <sys/inotify.h>
 
 
@@ -41,16 +44,21 @@ def start(directory: str) -> None:
 def argv() -> None:
     """Print each command line once."""
     known: set[bytes] = set()
+    old: set[str] = set()
+    before: set[str] = set()
     own = str(os.getpid())
-    while True:
-        for process in os.listdir("/proc"):
-            if process.isdigit() and process != own:
-                with contextlib.suppress(OSError):
-                    line = Path("/proc", process, "cmdline").read_bytes().replace(b"\0", b" ").replace(b"\n", b" ")
-                    if line not in known:
-                        known.add(line)
-                        sys.stdout.buffer.write(line + b"\n")
-                        sys.stdout.buffer.flush()
+    for look in itertools.count():
+        there = {process for process in os.listdir("/proc") if process.isdigit()} - {own}
+        # A program takes another's place soon after its process began, or hardly ever: those that are old are looked at now and then.
+        for process in there - old if look % OLD_EVERY else there:
+            with contextlib.suppress(OSError), open(f"/proc/{process}/cmdline", "rb", buffering=0) as shown:
+                line = shown.read().replace(b"\0", b" ").replace(b"\n", b" ")
+                if line not in known:
+                    known.add(line)
+                    sys.stdout.buffer.write(line + b"\n")
+                    sys.stdout.buffer.flush()
+        if look % OLD_EVERY == 0:
+            old, before = there & before, there
         time.sleep(EVERY)
 
 
