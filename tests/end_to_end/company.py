@@ -61,12 +61,12 @@ class Company:
             "x509", "-req", "-in", "csr", "-CA", "root.crt", "-CAkey", "root.key", *extensions, "-days", "800", "-out", "issuing.crt"
         )
 
-    def publish(self, directory: Path) -> None:
+    def publish(self, directory: Path, generation: int = 1) -> None:
         """Put the root and the lists where the system looks for them, for hosts and for people alike."""
         directory.mkdir(exist_ok=True, mode=0o755)
-        for name in ("system", "clients"):
-            (directory / f"{name}-1.crt.pem").write_text(self._read("root.crt"), encoding="ascii")
-            (directory / f"{name}-1.crl.pem").write_text("".join(map(self._list, ("root", "issuing"))), encoding="ascii")
+        for name in (f"system-{generation}", f"clients-{generation}"):
+            (directory / f"{name}.crt.pem").write_text(self._read("root.crt"), encoding="ascii")
+            (directory / f"{name}.crl.pem").write_text("".join(map(self._list, ("root", "issuing"))), encoding="ascii")
 
     def sign(self, directory: Path, *, days: int = 100) -> list[str]:
         """Sign every request in the directory, and put each certificate, with the issuing CA's, where it is taken from; the names."""
