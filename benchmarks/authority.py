@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from ansible_collections.mutual.tls.plugins.module_utils import x509
+from ansible_collections.mutual.tls.plugins.module_utils import files, x509
 from ansible_collections.mutual.tls.plugins.module_utils.authority.directory import Directory
 from ansible_collections.mutual.tls.plugins.module_utils.authority.issuing import Outcome, Task, carry_out
 from ansible_collections.mutual.tls.plugins.module_utils.authority.wishes import AuthorityWish, Request, Revocation
@@ -44,7 +44,7 @@ def execution(path: Path, passphrase: str, task: Task) -> tuple[Outcome, float]:
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path, passphrase = Path(folder) / "authority", secrets.token_hex()
-        Directory.make(str(path))
+        files.make_private_directory(str(path), "the authority")
         execution(path, passphrase, Task(WISHES))
         rounds = []
         for start in range(0, CERTIFICATES, REQUESTS):

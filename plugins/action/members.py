@@ -14,7 +14,8 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.mutual.tls.plugins.module_utils.errors import MtlsError
-from ansible_collections.mutual.tls.plugins.module_utils.plan.authority import signer_of
+from ansible_collections.mutual.tls.plugins.module_utils.options import person_options
+from ansible_collections.mutual.tls.plugins.module_utils.plan.authority import CLIENTS, signer_of
 from ansible_collections.mutual.tls.plugins.module_utils.plan.system import CLIENT_AUTH, Adapter, Member, System, read_system
 
 ARGUMENT_SPEC: dict[str, Any] = {
@@ -27,11 +28,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
         "type": "list",
         "elements": "dict",
         "default": [],
-        "options": {
-            "name": {"type": "str", "required": True},
-            "kind": {"type": "str", "choices": ["browser", "desktop"], "default": "browser"},
-            "state": {"type": "str", "choices": ["present", "revoked"], "default": "present"},
-        },
+        "options": person_options(),
     },
     "purge_trusted": {"type": "bool", "default": False},
     "phased": {"type": "bool", "default": False},
@@ -75,7 +72,8 @@ class ActionModule(ActionBase):
             "run": f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{secrets.token_hex(4)}",
             "system": {"inventory": inventory, "adapter": arguments["adapter"], **wishes},
             "revocations": [{"name": name} for name in wishes["revoked"]],
-            "signers": [{"name": name} for name in sorted({signer_of(each) for each in system.members.values() if not each.revoked})],
+            "signers": [{"name": name} for name in _signers(system)],
+            "people": [_person(each, wishes["revoked"]) for each in arguments["clients"] if each["name"] not in system.members],
             "members": {member.name: _public(system, member) for member in system.members.values()},
             "platforms": [member.name for member in system.members.values() if member.kind == "platform" and not member.revoked],
         }
@@ -96,6 +94,17 @@ class ActionModule(ActionBase):
                 f"The play has the strategy '{strategy}', with which hosts do not wait for each other; but certificates are exchanged "
                 "between all members at once. Put the roles into a play with 'strategy: ansible.builtin.linear'."
             )
+
+
+def _signers(system: System) -> list[str]:
+    """The names of the CAs that sign for anybody here."""
+    found = {signer_of(each) for each in system.members.values() if not each.revoked}
+    return sorted({*found, CLIENTS} if system.people_connect else found)
+
+
+def _person(options: Mapping[str, Any], revoked: Sequence[str]) -> dict[str, Any]:
+    """Somebody who is no member, as the module client_bundle takes them."""
+    return {**options, "state": "revoked" if options["name"] in revoked else "present"}
 
 
 def _first_of(names: Sequence[str]) -> str:

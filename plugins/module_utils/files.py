@@ -91,6 +91,37 @@ def write_atomically(path: str, content: bytes, *, mode: int = 0o600) -> None:
         raise OSError(error.errno, error.strerror, path) from error
 
 
+def make_private_directory(path: str, of: str) -> None:
+    """Make the directory *of* something, for its owner only, if it is absent; its parent must be there.
+
+    Raises InputError where the parent is missing, or where others may look into the directory.
+    """
+    try:
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        pass
+    except FileNotFoundError as error:
+        raise InputError(
+            f"The directory {os.path.dirname(path)} of {of} does not exist; make it first, owned by who runs this.", path=path
+        ) from error
+    mode = os.stat(path).st_mode & 0o777
+    if mode & 0o077:
+        raise InputError(
+            f"The directory {path} of {of} has the mode {mode:04o}, and is for its owner only. If nobody else has had its files, set it to "
+            "0700; else name another one.",
+            path=path,
+        )
+
+
+def remove_if_present(path: str) -> bool:
+    """Remove the file at *path*; whether there was one."""
+    try:
+        os.remove(path)
+    except FileNotFoundError:
+        return False
+    return True
+
+
 @contextlib.contextmanager
 def alone_at(path: str, *, wait: float = 60) -> Iterator[None]:
     """Hold others off who change a file in the same directory, so that no change is lost between reading and writing it.

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.mutual.tls.plugins.module_utils.authority.wishes import REASONS, USAGES
+from ansible_collections.mutual.tls.plugins.module_utils.bundles import KINDS, READERS, SUFFIXES
 from ansible_collections.mutual.tls.plugins.module_utils.plan.store import REGENERATE, SIGNERS
 from ansible_collections.mutual.tls.plugins.module_utils.x509 import CURVES, KEY_TYPES
 
@@ -51,6 +52,22 @@ def requests_option(**more: dict[str, Any]) -> dict[str, Any]:
             "valid_for": {"type": "str", "default": "825d"},
             **more,
         },
+    }
+
+
+def person_options() -> dict[str, Any]:
+    """The options of one person, or desktop, that connects and is nobody's host."""
+    return {
+        "name": {"type": "str", "required": True},
+        "kind": {"type": "str", "choices": list(KINDS), "default": "browser"},
+        "state": {"type": "str", "choices": ["present", "revoked"], "default": "present"},
+        "subject": {"type": "str"},
+        "subject_alt_name": {"type": "list", "elements": "str", "default": []},
+        "valid_for": {"type": "str", "default": "365d"},
+        "renew_before": {"type": "str", "default": "30d"},
+        "key_type": {"type": "str", "choices": ["EC", "RSA"], "default": "EC"},
+        "readers": {"type": "list", "elements": "str", "choices": list(READERS), "default": []},
+        "formats": {"type": "list", "elements": "str", "choices": list(SUFFIXES), "default": ["pkcs12"]},
     }
 
 

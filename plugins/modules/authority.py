@@ -134,6 +134,30 @@ options:
         description: How long the certificate is valid.
         type: str
         default: 825d
+      pending:
+        description:
+          - Whether the certificate counts for nothing until O(confirmed) names it. A bundle whose password nobody was told before the run
+            died is made anew, then, and what is in it is not taken for somebody's.
+        type: bool
+        default: false
+  confirmed:
+    description: The pending certificates that their holders have now. What these had before is over.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: The name in the request.
+        type: str
+        required: true
+      sha256:
+        description: The certificate's fingerprint.
+        type: str
+        required: true
+      revoke_former:
+        description: Whether the holder's certificates before it are revoked. Else they are noted as superseded, and servers accept them.
+        type: bool
+        default: true
   revoked:
     description: Who is to have no certificate that is accepted.
     type: list
@@ -232,7 +256,7 @@ from ansible_collections.mutual.tls.plugins.module_utils import files, options, 
 from ansible_collections.mutual.tls.plugins.module_utils.authority.directory import Directory
 from ansible_collections.mutual.tls.plugins.module_utils.authority.issuing import Outcome, Task, carry_out
 from ansible_collections.mutual.tls.plugins.module_utils.authority.results import results
-from ansible_collections.mutual.tls.plugins.module_utils.authority.wishes import AuthorityWish, Request, Revocation
+from ansible_collections.mutual.tls.plugins.module_utils.authority.wishes import AuthorityWish, Confirmation, Request, Revocation
 from ansible_collections.mutual.tls.plugins.module_utils.edge import run
 from ansible_collections.mutual.tls.plugins.module_utils.keystore import check_unmasked
 
@@ -260,7 +284,17 @@ def argument_spec() -> dict[str, Any]:
                 "crl_renew_before": {"type": "str", "default": "10d"},
             },
         },
-        "requests": options.requests_option(),
+        "requests": options.requests_option(pending={"type": "bool", "default": False}),
+        "confirmed": {
+            "type": "list",
+            "elements": "dict",
+            "default": [],
+            "options": {
+                "name": {"type": "str", "required": True},
+                "sha256": {"type": "str", "required": True},
+                "revoke_former": {"type": "bool", "default": True},
+            },
+        },
         "revoked": options.revoked_option(),
     }
 
@@ -273,12 +307,13 @@ def manage(module: AnsibleModule) -> dict[str, Any]:
         [AuthorityWish.from_options(each) for each in params["authorities"]],
         [Request.from_options(each) for each in params["requests"]],
         [Revocation(each["name"], each["reason"]) for each in params["revoked"]],
+        [Confirmation(**each) for each in params["confirmed"]],
     )
     if module.check_mode:
         return report(
             module, Directory(params["path"]), carry_out(Directory(params["path"]), task, params["passphrase"], x509.now(), check=True)
         )
-    Directory.make(params["path"])
+    files.make_private_directory(params["path"], "the authority")
     with files.alone_at(os.path.join(params["path"], "ledger.jsonl")):
         directory = Directory(params["path"])
         return report(module, directory, carry_out(directory, task, params["passphrase"], x509.now()))

@@ -24,6 +24,11 @@ options:
     description: The directory. One that is absent has no CAs.
     type: path
     required: true
+  names:
+    description: Whose certificates to return.
+    type: list
+    elements: str
+    default: []
 seealso:
   - module: mutual.tls.authority
 """
@@ -97,6 +102,12 @@ revoked_keys:
   description: By name, the SHA-256 of each of its public keys for which a certificate was revoked, also of those that have expired.
   returned: success
   type: dict
+certificates:
+  description:
+    - For each name in O(names) its certificates, the oldest first, each with C(state) (V(pending), V(issued), V(superseded), V(revoked)
+      or V(expired)), C(authority), C(generation), C(serial), C(sha256), C(subject), C(not_before), C(not_after), C(time) and C(reason).
+  returned: success
+  type: dict
 """
 
 from typing import Any
@@ -109,13 +120,13 @@ from ansible_collections.mutual.tls.plugins.module_utils.edge import run
 
 def argument_spec() -> dict[str, Any]:
     """What the module takes."""
-    return {"path": {"type": "path", "required": True}}
+    return {"path": {"type": "path", "required": True}, "names": {"type": "list", "elements": "str", "default": []}}
 
 
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
-    run(module, lambda: {"changed": False, **directory_facts(Directory(module.params["path"]))})
+    run(module, lambda: {"changed": False, **directory_facts(Directory(module.params["path"]), names=module.params["names"])})
 
 
 if __name__ == "__main__":

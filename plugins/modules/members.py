@@ -65,6 +65,39 @@ options:
         type: str
         choices: [present, revoked]
         default: present
+      subject:
+        description: The certificate's subject, C(CN=NAME) by default.
+        type: str
+      subject_alt_name:
+        description: The certificate's alternative names, such as C(email:alice@example.test).
+        type: list
+        elements: str
+        default: []
+      valid_for:
+        description: How long the certificate is valid.
+        type: str
+        default: 365d
+      renew_before:
+        description: A certificate that ends sooner is told of. Nobody gets another one unasked.
+        type: str
+        default: 30d
+      key_type:
+        description: The type of the key.
+        type: str
+        choices: [EC, RSA]
+        default: EC
+      readers:
+        description: What imports the bundle; empty for any. Some need an older cipher.
+        type: list
+        elements: str
+        choices: [windows, windows_old, firefox, linux, android, android_old, macos, ios, java, java_old]
+        default: []
+      formats:
+        description: The formats of the bundle's files.
+        type: list
+        elements: str
+        choices: [pkcs12, jks]
+        default: [pkcs12]
   purge_trusted:
     description: Whether trusted certificates that no member explains are to be removed.
     type: bool
@@ -151,6 +184,11 @@ members:
     revoked:
       description: Whether it is revoked.
       type: bool
+people:
+  description: Those of O(clients) who are no members, with all their options, as M(mutual.tls.client_bundle) takes them.
+  returned: success
+  type: list
+  elements: dict
 signers:
   description: The CAs that sign for anybody here where the trust model is V(authority), each as C(name).
   returned: success

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import re
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -84,11 +86,24 @@ class Fleet:
         """Run a playbook of the collection on the system."""
         command = self.command(playbook, *options, hosts=hosts, extra=extra)
         done = subprocess.run(command, cwd=self.root, env=self.environment(env), capture_output=True, text=True, check=False, timeout=600)
-        recap = {
-            found["member"]: {name: int(number) for name, number in re.findall(r"(\w+)=(\d+)", found["counters"])}
-            for found in re.finditer(r"^(?P<member>\S+)\s+: (?P<counters>ok=.*)$", done.stdout, re.MULTILINE)
-        }
-        return Run(done.returncode, done.stdout + done.stderr, recap)
+        return Run(done.returncode, done.stdout + done.stderr, _recap(done.stdout))
+
+    def play_at_terminal(
+        self, playbook: str, *options: str, extra: dict[str, Any] | None = None, env: dict[str, str] | None = None
+    ) -> tuple[Run, str]:
+        """Run a playbook whose error output goes to a terminal; the run, and what that terminal showed."""
+        manager, terminal = pty.openpty()
+        shown: list[bytes] = []
+        reader = threading.Thread(target=_read_terminal, args=(manager, shown))
+        reader.start()
+        command = self.command(playbook, *options, extra=extra)
+        done = subprocess.run(
+            command, cwd=self.root, env=self.environment(env), stdout=subprocess.PIPE, stderr=terminal, text=True, check=False, timeout=600
+        )
+        os.close(terminal)
+        reader.join(10)
+        os.close(manager)
+        return Run(done.returncode, done.stdout, _recap(done.stdout)), b"".join(shown).decode("utf-8", "replace")
 
     def command(
         self, playbook: str, *options: str, hosts: dict[str, dict[str, Any]] | None = None, extra: dict[str, Any] | None = None
@@ -107,3 +122,23 @@ class Fleet:
             "ANSIBLE_CONNECTION_PLUGINS": str(CONNECTIONS),
             **(more or {}),
         }
+
+
+def _recap(output: str) -> dict[str, dict[str, int]]:
+    """The last lines of a run: member -> counter -> number."""
+    return {
+        found["member"]: {name: int(number) for name, number in re.findall(r"(\w+)=(\d+)", found["counters"])}
+        for found in re.finditer(r"^(?P<member>\S+)\s+: (?P<counters>ok=.*)$", output, re.MULTILINE)
+    }
+
+
+def _read_terminal(manager: int, shown: list[bytes]) -> None:
+    """What a terminal shows until everybody has closed it."""
+    while True:
+        try:
+            data = os.read(manager, 65536)
+        except OSError:
+            return
+        if not data:
+            return
+        shown.append(data)

@@ -46,7 +46,7 @@ LAYERS = [
     # What the formats mean.
     {"connections", "crls", "keystore", "listeners", "tls", "x509"},
     # Decisions.
-    {"plan"},
+    {"bundles", "plan"},
     # What modules measure for decisions, and how they carry them out.
     {"authority", "facts", "mediationzone", "options", "pem_files", "pending", "reloading", "store_changes", "transactions", "warnings"},
     # The only one that knows Ansible.

@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.mutual.tls.plugins.module_utils import files
-from ansible_collections.mutual.tls.plugins.module_utils.errors import PeerError
+from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError, PeerError
 
 HEAD = "import os, resource, signal, sys\nfrom ansible_collections.mutual.tls.plugins.module_utils import files\n"
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
@@ -358,3 +358,23 @@ def test_a_copy_is_for_its_owner_only(tmp_path: Path) -> None:
     assert (copy.read_bytes(), copy.stat().st_mode & 0o777) == (b"old", 0o600)
     assert copy.name.startswith("keys.")
     assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_a_private_directory_is_made_for_its_owner_only_and_taken_as_it_is_then(tmp_path: Path) -> None:
+    path = tmp_path / "kept"
+    for _twice in range(2):
+        files.make_private_directory(str(path), "bundles")
+        assert path.stat().st_mode & 0o777 == 0o700
+    path.chmod(0o710)
+    with pytest.raises(InputError, match="of bundles has the mode 0710, and is for its owner only"):
+        files.make_private_directory(str(path), "bundles")
+    with pytest.raises(InputError, match="of bundles does not exist; make it first"):
+        files.make_private_directory(str(tmp_path / "nowhere" / "kept"), "bundles")
+
+
+def test_a_file_is_removed_once(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.touch()
+    assert files.remove_if_present(str(path))
+    assert not files.remove_if_present(str(path))
+    assert not path.exists()

@@ -60,23 +60,6 @@ class Directory:
         generations = [generation for found, generation in self.authorities if found == name]
         return self.authorities[name, max(generations)] if generations else None
 
-    @staticmethod
-    def make(path: str) -> None:
-        """Make the directory, for its owner only, if it is absent; its parent must be there. Raises InputError."""
-        try:
-            os.mkdir(path, 0o700)
-        except FileExistsError:
-            pass
-        except FileNotFoundError as error:
-            parent = os.path.dirname(path)
-            raise InputError(f"The directory {parent} of the authority does not exist; make it first, owned by who runs this.") from error
-        mode = os.stat(path).st_mode & 0o777
-        if mode & 0o077:
-            raise InputError(
-                f"The authority's directory {path} has the mode {mode:04o}, and is for its owner only. If nobody else has had its files, "
-                "set it to 0700; else make a new authority in another directory."
-            )
-
     def write_key(self, name: str, generation: int, key: SigningKey, passphrase: str) -> None:
         """Keep the key of a CA that is being made."""
         files.write_atomically(self._file(name, generation, "key"), encrypted(key, passphrase).encode("ascii"), mode=0o600)
@@ -161,9 +144,12 @@ def check_passphrase(passphrase: str) -> None:
         )
 
 
-def directory_facts(directory: Directory, revoking: Sequence[Line] = ()) -> dict[str, Any]:
-    """What a plan needs to know of an authority, and nothing secret: its CAs of each generation, and whom it revoked or is *revoking*."""
-    now = x509.timestamp(x509.now())
+def directory_facts(directory: Directory, revoking: Sequence[Line] = (), names: Iterable[str] = ()) -> dict[str, Any]:
+    """What others need to know of an authority, and nothing secret: its CAs of each generation, whom it revoked or is *revoking*, and what
+    it issued to *names*.
+    """
+    moment = x509.now()
+    now = x509.timestamp(moment)
     lines = {**directory.ledger.certificates, **{line.certificate: line for line in revoking}}
     return {
         "authorities": [_authority_facts(authority) for _place, authority in sorted(directory.authorities.items())],
@@ -173,7 +159,15 @@ def directory_facts(directory: Directory, revoking: Sequence[Line] = ()) -> dict
             if line.state == "revoked" and line.not_after > now
         ],
         "revoked_keys": _revoked_keys(lines.values()),
+        "certificates": {
+            name: [{**{each: getattr(line, each) for each in _TOLD}, "state": line.state_at(moment)} for line in directory.ledger.of(name)]
+            for name in names
+        },
     }
+
+
+#: What is told of a certificate that was issued.
+_TOLD = ("authority", "generation", "serial", "sha256", "subject", "not_before", "not_after", "time", "reason")
 
 
 def _revoked_keys(lines: Iterable[Line]) -> dict[str, list[str]]:

@@ -26,6 +26,7 @@ from ansible_collections.mutual.tls.plugins.module_utils.authority.ledger import
 from ansible_collections.mutual.tls.plugins.module_utils.authority.requests import proven_keys
 from ansible_collections.mutual.tls.plugins.module_utils.authority.wishes import AuthorityWish, Change, Task
 from ansible_collections.mutual.tls.plugins.module_utils.crls import Crl
+from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError
 
 _UTC = datetime.timezone.utc
 
@@ -58,6 +59,7 @@ def carry_out(directory: Directory, task: Task, passphrase: str, now: datetime.d
             directory.issuer(found, passphrase)  # better said now than when it must sign
         run.bring_up(wish)
     run.sign(keys)
+    run.confirm()
     run.revoke()
     for wish in task.authorities:
         run.refresh_lists(wish)
@@ -137,9 +139,25 @@ class _Run:
                 valid_for=request.valid_for,
             )
             line = Line.issued(certificate, request.name, request.authority, authority.generation, self.now)
-            lines.extend(self.directory.ledger.hand_out(line))
+            lines.extend([line.become("pending", line.time)] if request.pending else self.directory.ledger.hand_out(line))
             self.outcome.issued[request.name] = (certificate, authority.certificate)
         self.directory.ledger.append(lines)
+
+    def confirm(self) -> None:
+        """Count what was pending as issued, and what its holder had before as over."""
+        lines: list[Line] = []
+        time = x509.timestamp(self.now)
+        for each in self.task.confirmations:
+            line = next((line for line in self.directory.ledger.of(each.name) if line.sha256 == each.sha256), None)
+            if line is None or line.state not in ("pending", "issued"):
+                found = "is not in the ledger" if line is None else f"is {line.state}"
+                raise InputError(f"The certificate of '{each.name}' (sha256 {each.sha256}) cannot be confirmed: it {found}.")
+            if line.state == "pending":
+                self._note(each.name, "confirm", f"'{each.name}' has what opens its bundle")
+                lines.extend(self.directory.ledger.confirm(line, time, revoke=each.revoke_former))
+        if not self.check:
+            self.directory.ledger.append(lines)
+            self.outcome.revoked.extend(line for line in lines if line.state == "revoked")
 
     # --- what they revoke ---------------------------------------------------------------------------------------------
 
@@ -156,7 +174,7 @@ class _Run:
                 lines.extend(line.become("revoked", x509.timestamp(self.now), revocation.reason) for line in left)
         if not self.check:
             self.directory.ledger.append(lines)
-        self.outcome.revoked = lines
+        self.outcome.revoked.extend(lines)
 
     def refresh_lists(self, wish: AuthorityWish) -> None:
         """Have a revocation list of each generation of the CA that names what is revoked, and does not end soon."""

@@ -27,7 +27,7 @@ class Line:
     """One certificate at one moment; times are ISO 8601 in UTC."""
 
     time: str
-    #: ``issued``, ``superseded`` or ``revoked``.
+    #: ``issued``, ``superseded`` or ``revoked``; ``pending`` until somebody has what opens the bundle that it is in.
     state: str
     #: Whose it is; an authority's own name for its certificate.
     name: str
@@ -72,6 +72,10 @@ class Line:
         """Whether the certificate has expired."""
         return self.not_after <= x509.timestamp(now)
 
+    def state_at(self, now: datetime.datetime) -> str:
+        """Its state, or ``expired``."""
+        return "expired" if self.state == "issued" and self.is_over(now) else self.state
+
     @property
     def certificate(self) -> tuple[str, int, str, str]:
         """What names a certificate: serial numbers are an issuer's own."""
@@ -105,6 +109,13 @@ class Ledger:
         """The lines for a certificate that is handed out: those of the same holder and CA before it are superseded."""
         before = [each for each in self.of(line.name) if each.state == "issued" and each.authority == line.authority]
         return [*(each.become("superseded", line.time) for each in before), line]
+
+    def confirm(self, line: Line, time: str, *, revoke: bool) -> list[Line]:
+        """The lines for a pending certificate that its holder has now: those of the same holder and CA's name before it are over."""
+        left = [each for each in self.of(line.name) if each.authority == line.authority and each.certificate != line.certificate]
+        state, reason = ("revoked", "superseded") if revoke else ("superseded", None)
+        over = [each.become(state, time, reason) for each in left if each.state not in (state, "revoked") and each.not_after > time]
+        return [*over, line.become("issued", time)]
 
     def append(self, lines: Sequence[Line]) -> None:
         """Add lines; they are on disk afterwards. Raises OSError, after which the file holds what it held before."""

@@ -99,6 +99,8 @@ class Request:
     generation: int = 1
     #: or another subject than the one asked for, unless any will do.
     any_subject: bool = False
+    #: Whether it counts for nothing until it is confirmed that its holder has it.
+    pending: bool = False
 
     @classmethod
     def from_options(cls, options: dict[str, Any]) -> Request:
@@ -111,7 +113,7 @@ class Request:
             tuple(options["subject_alt_name"]),
             tuple(options["usages"]),
             x509.parse_duration(options["valid_for"], f"valid_for of '{options['name']}'"),
-            **{name: options[name] for name in ("generation", "any_subject") if name in options},
+            **{name: options[name] for name in ("generation", "any_subject", "pending") if name in options},
         )
         if "renew_before" in options:
             sooner = x509.parse_duration(options["renew_before"], f"renew_before of '{options['name']}'")
@@ -119,6 +121,16 @@ class Request:
         x509.parse_name(request.subject)
         x509.parse_alternative_names(request.subject_alt_name)
         return request
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """A pending certificate that its holder has now."""
+
+    name: str
+    sha256: str
+    #: What becomes of the holder's certificates before it: revoked, or superseded only, where nobody reads revocation lists.
+    revoke_former: bool = True
 
 
 @dataclass(frozen=True)
@@ -136,6 +148,7 @@ class Task:
     authorities: Sequence[AuthorityWish]
     requests: Sequence[Request] = ()
     revocations: Sequence[Revocation] = ()
+    confirmations: Sequence[Confirmation] = ()
 
 
 @dataclass(frozen=True)
@@ -144,7 +157,7 @@ class Change:
 
     #: The CA, or whose certificate it is.
     subject: str
-    #: ``create``, ``replace`` or ``renew`` a CA, ``issue`` or ``revoke`` a certificate, ``list`` what is revoked anew;
+    #: ``create``, ``replace`` or ``renew`` a CA, ``issue``, ``confirm`` or ``revoke`` a certificate, ``list`` what is revoked anew;
     #: ``request`` a certificate elsewhere or ``withdraw`` that, ``take`` one that was signed there.
     action: str
     reason: str

@@ -155,7 +155,7 @@ def _plan_trust_through(
     named: Collection[str],
 ) -> None:
     """What changes in the member's store once the authority has signed for others."""
-    for name in dict.fromkeys(signer_of(system.members[partner]) for partner in stores.awaited[member.name]):
+    for name in dict.fromkeys(stores.awaited[member.name]):
         plan.changes.append(Change(member.name, "keystore", f"{name}-ca", "trust", f"the authority '{name}' is made in this run"))
     for partner in system.partners(member):
         old = store.entry(partner.alias) if store is not None else None

@@ -16,6 +16,7 @@ from ansible_collections.mutual.tls.plugins.module_utils import x509
 from ansible_collections.mutual.tls.plugins.module_utils.errors import TrustError
 from ansible_collections.mutual.tls.plugins.module_utils.plan.activation import is_loaded
 from ansible_collections.mutual.tls.plugins.module_utils.plan.authority import (
+    CLIENTS,
     NO_AUTHORITY,
     AuthorityFacts,
     Ca,
@@ -32,7 +33,8 @@ class Stores:
     """The wishes for all stores."""
 
     wishes: Mapping[str, StoreWish]
-    #: member -> members whose certificate it is to trust and does not, because that certificate is not there yet.
+    #: member -> members whose certificate it is to trust and does not, because that certificate is not there yet; in the trust model
+    #: ``authority`` the CAs.
     awaited: Mapping[str, tuple[str, ...]]
     #: member -> alias that it goes on trusting -> the member because of which it does, who was not seen to present something else.
     kept: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -202,8 +204,8 @@ def _trusted(system: System, member: Member, facts: Mapping[str, Facts]) -> tupl
 def _trusted_through(
     system: System, member: Member, facts: Mapping[str, Facts], authority: AuthorityFacts, signers: Mapping[str, Ca | None]
 ) -> tuple[list[TrustWish], list[str], dict[str, str]]:
-    """The CAs' certificates, and partners' own that no CA signed; the names of the partners whose CA has no certificate yet; and what is
-    kept, by alias, only because of a partner that may still present what it is needed for.
+    """The CAs' certificates, and partners' own that no CA signed; the names of the CAs that have no certificate yet; and what is kept, by
+    alias, only because of a partner that may still present what it is needed for.
     """
     store = facts[member.name].store
     held = {entry.sha256 for entry in store.entries if entry.type == "trusted_cert"} if store is not None else set()
@@ -232,7 +234,13 @@ def _trusted_through(
                 if signer is not None:
                     kept[partner.alias] = partner.name
         if newest is None:
-            missing.append(partner.name)
+            missing.append(name)
+    clients = authority.newest(CLIENTS)
+    # What reads PEM files refuses an empty one, also when the last of its clients is revoked.
+    if clients is not None and (system.serves_people(member.kind) or (member.kind in system.adapter.pem_kinds and not needed)):
+        needed[clients.alias] = clients
+    elif clients is None and system.serves_people(member.kind):
+        missing.append(CLIENTS)
     for alias, (ca, because) in perhaps.items():
         if alias not in needed:
             needed[alias], kept[alias] = ca, because

@@ -157,6 +157,16 @@ class System:
         """Whether the product has links to members of the kind."""
         return bool(self._clients_of(kind))
 
+    @property
+    def people_connect(self) -> bool:
+        """Whether somebody who is no member connects with a certificate of the authority's: who has a bundle, and no host here."""
+        known = {*self.revoked, *self.members}
+        return self.trust_model == "authority" and any(name not in known for name in self.people)
+
+    def serves_people(self, kind: str) -> bool:
+        """Whether people connect to members of the kind."""
+        return self.people_connect and "client" in self._clients_of(kind)
+
     def _clients_of(self, kind: str) -> set[str]:
         return {client for clients, server in self.adapter.links if server == kind for client in clients}
 

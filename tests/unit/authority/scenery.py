@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.mutual.tls.plugins.module_utils import x509
+from ansible_collections.mutual.tls.plugins.module_utils import files, x509
 from ansible_collections.mutual.tls.plugins.module_utils.authority.directory import Directory
 from ansible_collections.mutual.tls.plugins.module_utils.authority.issuing import Outcome, Task, carry_out
-from ansible_collections.mutual.tls.plugins.module_utils.authority.wishes import AuthorityWish, Request, Revocation
+from ansible_collections.mutual.tls.plugins.module_utils.authority.wishes import AuthorityWish, Confirmation, Request, Revocation
 
 from ..factory import DAY, NOW, new_key
 
@@ -45,14 +45,15 @@ def run(
     *requests: Request,
     wishes: Sequence[AuthorityWish] = (SYSTEM,),
     revoked: Sequence[Revocation] = (),
+    confirmed: Sequence[Confirmation] = (),
     now: datetime.datetime = NOW,
     passphrase: str = PASSPHRASE,
     check: bool = False,
 ) -> Outcome:
     """One execution."""
     if not check:
-        Directory.make(str(path))
-    return carry_out(Directory(str(path)), Task(wishes, requests, revoked), passphrase, now, check=check)
+        files.make_private_directory(str(path), "the authority")
+    return carry_out(Directory(str(path)), Task(wishes, requests, revoked, confirmed), passphrase, now, check=check)
 
 
 def done(outcome: Outcome) -> list[tuple[str, str]]:

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from ansible_collections.mutual.tls.plugins.module_utils import x509
 from ansible_collections.mutual.tls.plugins.module_utils.authority import directory as directory_file
 from ansible_collections.mutual.tls.plugins.module_utils.authority.directory import Directory, directory_facts
-from ansible_collections.mutual.tls.plugins.module_utils.authority.wishes import AuthorityWish, Request, Revocation
+from ansible_collections.mutual.tls.plugins.module_utils.authority.wishes import AuthorityWish, Confirmation, Request, Revocation
 from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError, MtlsError, PasswordError, StoreError, TrustError
 
 from ..factory import DAY, NOW, new_key
@@ -493,3 +493,86 @@ def test_the_directory_says_nothing_secret(path: Path) -> None:
     shown = json.dumps(directory_facts(Directory(str(path))))
     assert "PRIVATE" not in shown
     assert PASSPHRASE not in shown
+
+
+# --- bundles, which somebody has or has not ---------------------------------------------------------------------------
+
+
+def pending(path: Path, name: str = "alice", **given: Any) -> str:
+    """A certificate that waits for its bundle's password to be told; its fingerprint."""
+    outcome = run(path, request(name, authority="clients", usages=("client",), pending=True), wishes=[CLIENTS], **given)
+    return x509.sha256(outcome.issued[name][0])
+
+
+def states(path: Path, name: str = "alice") -> list[str]:
+    return [each["state"] for each in directory_facts(Directory(str(path)), names=[name])["certificates"][name]]
+
+
+def listed(path: Path) -> int:
+    crl = Directory(str(path)).authorities["clients", 1].crl
+    assert crl is not None
+    return len(crl.serials)
+
+
+def test_what_is_pending_counts_for_nothing_until_it_is_confirmed(path: Path) -> None:
+    sha256 = pending(path)
+    assert states(path) == ["pending"]
+    outcome = run(path, wishes=[CLIENTS], confirmed=[Confirmation("alice", sha256)])
+    assert done(outcome) == [("alice", "confirm")]
+    assert (states(path), listed(path)) == (["issued"], 0)
+    assert done(run(path, wishes=[CLIENTS], confirmed=[Confirmation("alice", sha256)])) == [], "once more changes nothing"
+
+
+def test_what_is_confirmed_has_all_before_it_revoked_and_listed(path: Path) -> None:
+    run(path, wishes=[CLIENTS], confirmed=[Confirmation("alice", pending(path))])
+    never_told = pending(path)
+    told = pending(path)
+    outcome = run(path, wishes=[CLIENTS], confirmed=[Confirmation("alice", told)])
+    assert done(outcome) == [("alice", "confirm"), ("clients 1", "list")]
+    assert [line.reason for line in outcome.revoked] == ["superseded", "superseded"]
+    assert (states(path), listed(path)) == (["revoked", "revoked", "issued"], 2)
+    with pytest.raises(InputError, match=f"sha256 {never_told}\\) cannot be confirmed: it is revoked"):
+        run(path, wishes=[CLIENTS], confirmed=[Confirmation("alice", never_told)])
+
+
+def test_where_no_lists_are_read_what_was_before_is_superseded(path: Path) -> None:
+    run(path, wishes=[CLIENTS], confirmed=[Confirmation("alice", pending(path))])
+    run(path, wishes=[CLIENTS], confirmed=[Confirmation("alice", pending(path), revoke_former=False)])
+    assert (states(path), listed(path)) == (["superseded", "issued"], 0)
+
+
+@pytest.mark.parametrize("name", ["bob", "alice"])
+def test_nobody_confirms_what_was_never_issued(path: Path, name: str) -> None:
+    sha256 = pending(path)
+    wrong = sha256 if name == "bob" else "ab" * 32
+    with pytest.raises(InputError, match=f"The certificate of '{name}' .* cannot be confirmed: it is not in the ledger"):
+        run(path, wishes=[CLIENTS], confirmed=[Confirmation(name, wrong)])
+    assert states(path) == ["pending"]
+
+
+def test_a_check_confirms_nothing(path: Path) -> None:
+    sha256 = pending(path)
+    before = content(path)
+    assert done(run(path, wishes=[CLIENTS], confirmed=[Confirmation("alice", sha256)], check=True)) == [("alice", "confirm")]
+    assert content(path) == before
+
+
+def test_a_revocation_takes_what_is_pending_too(path: Path) -> None:
+    pending(path)
+    run(path, wishes=[CLIENTS], revoked=[Revocation("alice", "key_compromise")])
+    assert (states(path), listed(path)) == (["revoked"], 1)
+
+
+def test_what_is_over_is_told_as_expired(path: Path) -> None:
+    run(
+        path,
+        wishes=[CLIENTS],
+        confirmed=[
+            Confirmation(
+                "alice",
+                pending(path, now=NOW - 2000 * DAY),
+            )
+        ],
+        now=NOW - 2000 * DAY,
+    )
+    assert states(path) == ["expired"]

@@ -33,6 +33,7 @@ LINE = Line(
     not_after="2027-01-02T03:04:05Z",
     key_sha256="cd" * 32,
 )
+STATES = ("issued", "superseded", "pending", "revoked")
 OTHER = replace(LINE, name="ec2", serial="20", subject="CN=ec2")
 
 
@@ -120,3 +121,31 @@ def test_a_full_disk_leaves_what_was_there(path: Path) -> None:
     )
     assert ended.stderr == "refused: File too large\n"
     assert path.read_bytes() == before
+
+
+def test_what_is_confirmed_takes_the_place_of_what_its_holder_had(path: Path) -> None:
+    ledger = Ledger(str(path))
+    before = [replace(LINE, serial=f"{number:x}", sha256=f"{number:02x}" * 32, state=state) for number, state in enumerate(STATES, start=1)]
+    older = replace(LINE, serial="a1", sha256="a1" * 32, generation=0)
+    over = replace(LINE, serial="a0", sha256="a0" * 32, not_after="2026-02-28T00:00:00Z")
+    elsewhere = replace(LINE, serial="a2", sha256="a2" * 32, authority="clients")
+    pending = replace(LINE, serial="a3", sha256="a3" * 32, state="pending")
+    ledger.append([*before, older, over, elsewhere, OTHER, pending])
+    ledger.append(ledger.confirm(pending, "2026-03-01T00:00:00Z", revoke=True))
+    found = {line.serial: (line.state, line.reason) for line in Ledger(str(path)).certificates.values()}
+    assert found == {
+        **dict.fromkeys(("1", "2", "3", "a1"), ("revoked", "superseded")),
+        "4": ("revoked", None),
+        "a0": ("issued", None),
+        "a2": ("issued", None),
+        "20": ("issued", None),
+        "a3": ("issued", None),
+    }
+
+
+def test_where_nobody_reads_lists_nothing_is_revoked_by_a_confirmation(path: Path) -> None:
+    ledger = Ledger(str(path))
+    pending = replace(LINE, serial="a3", sha256="a3" * 32, state="pending")
+    ledger.append([LINE, pending])
+    ledger.append(ledger.confirm(pending, "2026-03-01T00:00:00Z", revoke=False))
+    assert [line.state for line in ledger.certificates.values()] == ["superseded", "issued"]

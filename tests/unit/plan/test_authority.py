@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -261,3 +262,48 @@ def test_back_in_pairwise_with_a_partner_away_its_ca_stays_trusted(fleet: Fleet)
     pairwise.lose("ec2")
     removed = [wish.alias for wish in pairwise.plan(authority=fleet.authority, unreachable="skip").trust["platform1"] if not wish.present]
     assert removed == []
+
+
+# --- people, who are nobody's host ------------------------------------------------------------------------------------
+
+
+def without_desktops() -> dict[str, Any]:
+    return {name: variables for name, variables in small().items() if variables["mtls_kind"] != "client"}
+
+
+@pytest.mark.parametrize(
+    ("people", "revoked", "trusted"),
+    [(("zoe",), (), True), ((), (), False), (("zoe",), ("zoe",), False), (("zoe", "yan"), ("zoe",), True), (("ec1",), (), False)],
+)
+def test_servers_of_people_trust_the_ca_that_signs_for_them(path: Path, people: Any, revoked: Any, trusted: bool) -> None:
+    fleet = Fleet(path, inventory=without_desktops(), people=people, revoked=revoked)
+    fleet.settle()
+    changes = [(change.member, change.subject, change.action) for change in fleet.plan().changes]
+    assert changes[:1] == ([] if trusted else [("platform1", "clients-ca-1", "distrust")])
+    assert fleet.scene.system.people_connect is trusted
+    assert not fleet.scene.system.serves_people("execution"), "nobody but the Platform meets people"
+
+
+def test_the_ca_of_people_is_awaited_where_it_is_not_made_yet(path: Path) -> None:
+    fleet = Fleet(path, inventory=without_desktops(), people=("zoe",))
+    fleet.collect()
+    awaited = [(change.member, change.subject) for change in fleet.plan().changes if change.subject.endswith("-ca")]
+    assert awaited == [("platform1", "system-ca"), ("platform1", "clients-ca"), ("ec1", "system-ca"), ("ec2", "system-ca")]
+
+
+def test_when_that_ca_is_replaced_the_old_one_goes_though_people_may_still_present_it(path: Path) -> None:
+    fleet = Fleet(path, inventory=without_desktops(), people=("zoe",))
+    fleet.settle()
+    fleet.sign(wishes=[SYSTEM, replace(CLIENTS, generation=2)])
+    changes = {(change.member, change.subject, change.action) for change in fleet.plan().changes}
+    assert {("platform1", "clients-ca-2", "trust"), ("platform1", "clients-ca-1", "distrust")} <= changes
+
+
+@pytest.mark.parametrize(("pem_kinds", "trusted"), [((), False), (("platform",), True)])
+def test_what_reads_pem_files_is_left_one_ca_when_the_last_client_is_revoked(path: Path, pem_kinds: Any, trusted: bool) -> None:
+    product = adapter(reads_crl=True, pem_kinds=pem_kinds)
+    inventory = {"platform1": platform(), "desktop1": client("192.0.2.5")}
+    fleet = Fleet(path, inventory=inventory, revoked=("desktop1",), product=product)
+    fleet.settle("platform1")
+    distrusted = [change.subject for change in fleet.plan().changes if change.action == "distrust"]
+    assert ("clients-ca-1" in distrusted) is not trusted

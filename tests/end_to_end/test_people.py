@@ -1,0 +1,213 @@
+# Copyright: (c) 2026, mutual.tls contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Nginx, and people who are nobody's host: bundles, one-time passwords, and who is let in. curl and openssl open the bundles."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fleet import Run
+from web import NGINX, PORT, Web
+
+VARIABLES = {
+    "mtls_product": "nginx",
+    "mtls_trust_model": "authority",
+    "mtls_authority_path": "{{ inventory_dir }}/authority",
+    "mtls_authority_passphrase": "not the $word of stores",
+    "mtls_bundle_path": "{{ inventory_dir }}/bundles",
+    "mtls_key_type": "EC",
+    "mtls_system_name": "Example <console>",
+    "mtls_system_addresses": ["https://console.example.test/"],
+}
+PEOPLE = [{"name": "alice", "subject_alt_name": ["email:alice@example.test"]}, {"name": "bob", "readers": ["firefox"]}]
+ONE_TIME = re.compile(r"^  (\S+) +([a-z2-9]{4}(?:-[a-z2-9]{4}){5})\r?$", re.MULTILINE)
+
+pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed (Debian: apt-get install nginx-light)")
+
+
+@pytest.fixture(scope="module")
+def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
+    network = f"{64 + secrets.randbelow(150)}.{secrets.randbelow(250)}"
+    system = Web(tmp_path_factory.mktemp("people"), network, dict(VARIABLES), {"gw1": "gateway", "monitor": "client"})
+    system.start()
+    try:
+        yield system
+    finally:
+        system.stop()
+
+
+def passed(run: Run) -> Run:
+    assert run.code == 0, run.output[-6000:]
+    return run
+
+
+def connect(web: Web, bundle: Path | None = None, password: str = "") -> str:
+    """What curl got, with a bundle or with nothing; its complaint otherwise."""
+    # By standard input: nobody sees a password on curl's command line.
+    options = [f'cert = "{bundle}:{password}"', 'cert-type = "P12"'] if bundle is not None else []
+    ca = web.root / "bundles" / "server_ca.crt"
+    done = subprocess.run(
+        ["curl", "--silent", "--show-error", "--cacert", str(ca), "--config", "-", f"https://{web.addresses['gw1']}:{PORT}/"],
+        input="\n".join(options),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=20,
+    )
+    return done.stdout + done.stderr
+
+
+def everything_written(root: Path) -> Iterator[tuple[Path, bytes]]:
+    for path in root.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            yield path, path.read_bytes()
+
+
+def people(*more: dict[str, Any], **states: str) -> dict[str, Any]:
+    """mtls_clients, some of them in another state."""
+    return {"mtls_clients": [{**each, "state": states.get(each["name"], "present")} for each in (*PEOPLE, *more)]}
+
+
+@pytest.fixture(scope="module")
+def issued(web: Web) -> dict[str, str]:
+    """Alice's and Bob's passwords, from the terminal; everything that can be logged and kept is."""
+    kept = {
+        "ANSIBLE_LOG_PATH": str(web.root / "ansible.log"),
+        "ANSIBLE_KEEP_REMOTE_FILES": "1",
+        "ANSIBLE_REMOTE_TMP": str(web.root / "remote"),
+        "ANSIBLE_LOCAL_TEMP": str(web.root / "local"),
+        "ANSIBLE_CACHE_PLUGIN": "jsonfile",
+        "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(web.root / "cache"),
+    }
+    run, shown = web.play_at_terminal("issue_client", "-vvvv", extra={"client": ["alice", "bob"], **people()}, env=kept)
+    passed(run)
+    (web.root / "stdout").write_text(run.output, encoding="utf-8")
+    found = dict(ONE_TIME.findall(shown))
+    assert sorted(found) == ["alice", "bob"], shown
+    return found
+
+
+def test_passwords_are_shown_once_and_are_nowhere_else(web: Web, issued: dict[str, str]) -> None:
+    places = dict(everything_written(web.root))
+    for name, password in issued.items():
+        assert [path for path, content in places.items() if password.encode() in content] == []
+        assert [path for path, content in places.items() if password.replace("-", "").encode() in content] == []
+        # The failing twin: of the same run, what is not secret is found.
+        assert [path for path, content in places.items() if f"{name}.p12".encode() in content]
+    assert any(path.name == "AnsiballZ_authority.py" and b"confirmed" in places[path] for path in places), (
+        "what modules were called with was kept"
+    )
+    assert not [path for path, content in places.items() if b"PRIVATE KEY-----" in content and path.parent.name != "authority"]
+
+
+def test_bundles_are_for_their_owner_and_their_password_only(web: Web, issued: dict[str, str], keytool: Path) -> None:
+    bundles = web.root / "bundles"
+    assert bundles.stat().st_mode & 0o777 == 0o700
+    assert sorted(path.name for path in bundles.iterdir()) == sorted(
+        [*(f"{name}.{suffix}" for name in issued for suffix in ("p12", "html", "txt")), "server_ca.crt"]
+    )
+    assert {path.stat().st_mode & 0o777 for path in bundles.iterdir()} == {0o600}
+    for name, other in (("alice", "bob"), ("bob", "alice")):
+        for password, works in ((issued[name], True), (issued[other], False)):
+            command = ["openssl", "pkcs12", "-in", str(bundles / f"{name}.p12"), "-passin", "env:WORD", "-nodes"]
+            done = subprocess.run(command, env={"PATH": "/usr/bin:/bin", "WORD": password}, capture_output=True, text=True, check=False)
+            assert (f"friendlyName: {name} example <console>" in done.stdout and "PRIVATE KEY" in done.stdout) is works, done.stderr
+    listed = [str(keytool), "-list", "-keystore", str(bundles / "bob.p12"), "-storepass:env", "WORD"]
+    done = subprocess.run(listed, env={"PATH": "/usr/bin:/bin", "WORD": issued["bob"]}, capture_output=True, text=True, check=False)
+    assert "PrivateKeyEntry" in done.stdout, done.stdout + done.stderr
+
+
+def test_pages_say_what_to_do_and_take_names_for_text(web: Web, issued: dict[str, str]) -> None:
+    html, text = ((web.root / "bundles" / f"alice.{suffix}").read_text(encoding="utf-8") for suffix in ("html", "txt"))
+    shown = subprocess.run(
+        ["openssl", "pkcs12", "-in", str(web.root / "bundles" / "alice.p12"), "-passin", "env:WORD", "-nokeys", "-clcerts"],
+        env={"PATH": "/usr/bin:/bin", "WORD": issued["alice"]},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    printed = subprocess.run(
+        ["openssl", "x509", "-noout", "-fingerprint", "-sha256"], input=shown, capture_output=True, text=True, check=True
+    )
+    fingerprint = printed.stdout.strip().partition("=")[2]
+    assert fingerprint in html
+    assert fingerprint[:47] in text and fingerprint[48:] in text
+    assert "Example &lt;console&gt;" in html
+    assert "<console>" not in html
+    assert "Example <console>" in text
+    assert "https://console.example.test/" in html and "https://console.example.test/" in text
+    assert "http" not in html.replace("https://console.example.test/", ""), "it loads nothing from anywhere"
+
+
+@pytest.fixture(scope="module")
+def enabled(web: Web, issued: dict[str, str]) -> Run:
+    return web.play("enable", extra=people())
+
+
+def test_who_has_a_bundle_is_let_in_and_nobody_else(web: Web, issued: dict[str, str], enabled: Run) -> None:
+    passed(enabled)
+    for name, password in issued.items():
+        assert f"hello CN={name}," in connect(web, web.root / "bundles" / f"{name}.p12", password)
+    assert "400" in connect(web)
+    before = dict(everything_written(web.root / "bundles"))
+    again = passed(web.play("enable", extra=people()))
+    assert again.changed == 0, again.output
+    assert dict(everything_written(web.root / "bundles")) == before
+
+
+@pytest.fixture(scope="module")
+def again(web: Web, issued: dict[str, str], enabled: Run) -> tuple[bytes, str]:
+    """Alice gets another bundle; what she had before, and her new password."""
+    former = (web.root / "bundles" / "alice.p12").read_bytes()
+    run, shown = web.play_at_terminal("issue_client", extra={"client": "alice", **people()})
+    assert "Servers go on accepting what alice had before" in " ".join(passed(run).output.split())
+    passed(web.play("site", extra=people()))
+    return former, dict(ONE_TIME.findall(shown))["alice"]
+
+
+def test_another_bundle_takes_the_place_of_the_one_before(web: Web, issued: dict[str, str], again: tuple[bytes, str]) -> None:
+    former = web.root / "former.p12"
+    former.write_bytes(again[0])
+    assert again[1] != issued["alice"]
+    assert "hello CN=alice," in connect(web, web.root / "bundles" / "alice.p12", again[1])
+    assert "400" in connect(web, former, issued["alice"])
+    assert "hello CN=bob," in connect(web, web.root / "bundles" / "bob.p12", issued["bob"])
+    unchanged = passed(web.play("site", extra=people()))
+    assert unchanged.changed == 0, unchanged.output
+
+
+def test_without_a_terminal_passwords_need_a_place(web: Web, again: tuple[bytes, str]) -> None:
+    carol = people({"name": "carol"})
+    ledger = (web.root / "authority" / "ledger.jsonl").read_bytes()
+    refused = web.play("issue_client", extra={"client": "carol", **carol})
+    assert refused.code != 0
+    assert "Name a directory for them in mtls_bundle_password_path" in " ".join(refused.output.split())
+    site = passed(web.play("site", extra=carol))
+    assert "carol: no bundle was made." in " ".join(site.output.split())
+    assert (web.root / "authority" / "ledger.jsonl").read_bytes() == ledger, "nothing was signed"
+    given = {"mtls_bundle_password_path": str(web.root / "passwords")}
+    passed(web.play("site", extra={**carol, **given}))
+    path = web.root / "passwords" / "carol.txt"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert "hello CN=carol," in connect(web, web.root / "bundles" / "carol.p12", path.read_text(encoding="ascii").strip())
+    unchanged = passed(web.play("site", extra={**carol, **given}))
+    assert unchanged.changed == 0, unchanged.output
+
+
+def test_who_is_revoked_is_refused_and_gets_nothing_by_itself(web: Web, issued: dict[str, str], again: tuple[bytes, str]) -> None:
+    alices = (web.root / "bundles" / "alice.p12").read_bytes()
+    passed(web.play("site", extra=people(alice="revoked")))
+    (web.root / "alice.p12").write_bytes(alices)
+    assert "400" in connect(web, web.root / "alice.p12", again[1])
+    assert "hello CN=bob," in connect(web, web.root / "bundles" / "bob.p12", issued["bob"])
+    assert not list((web.root / "bundles").glob("alice.*"))
+    back = passed(web.play("site", extra=people()))
+    assert "'alice' is revoked, and gets no new bundle by itself" in " ".join(back.output.split())
+    assert "400" in connect(web, web.root / "alice.p12", again[1])
