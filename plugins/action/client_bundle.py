@@ -13,10 +13,10 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.mutual.tls.plugins.module_utils import bundles, files, x509
+from ansible_collections.mutual.tls.plugins.module_utils import bundles, crypto, files, x509
 from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError, MtlsError
 from ansible_collections.mutual.tls.plugins.module_utils.options import person_options
 from ansible_collections.mutual.tls.plugins.plugin_utils import one_time, pages
@@ -45,6 +45,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
         },
     },
     "revoke_former": {"type": "bool", "default": True},
+    "new_generation": {"type": "bool", "default": True},
     "untold": {"type": "str", "choices": ["fail", "warn"], "default": "fail"},
     "system": {"type": "str", "default": "mutual.tls"},
     "addresses": _STRINGS,
@@ -62,13 +63,14 @@ class ActionModule(ActionBase):
         _validation, arguments = self.validate_argument_spec(argument_spec=ARGUMENT_SPEC)
         self._variables = task_vars or {}
         try:
+            crypto.require()
             return self._manage(arguments)
         except MtlsError as error:
             raise AnsibleActionFail(str(error)) from error
         except OSError as error:
             raise AnsibleActionFail(
-                f"{error.filename or 'The terminal'}: {error.strerror}. Whose one-time password was not told gets another bundle when this "
-                "is run again."
+                f"{error.filename or 'The terminal'}: {error.strerror}. No bundle of this run counts: give none of them out, and run it "
+                "again."
             ) from error
 
     def _manage(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -85,6 +87,8 @@ class ActionModule(ActionBase):
     def _issue(self, people: Sequence[bundles.Person], revoked: Sequence[str], arguments: Mapping[str, Any]) -> dict[str, Any]:
         authority, again = arguments["authority"], arguments["again"]
         known = self._ask("authority_info", path=authority["path"], names=[person.name for person in people])
+        if not arguments["new_generation"]:
+            authority = {**authority, "authorities": [_as_it_is(each, known) for each in authority["authorities"]]}
         generation = _generation(known, authority)
         # What the same name had from another CA, as a host has, opens no door to people.
         had = {name: [each for each in found if each["authority"] == authority["name"]] for name, found in known["certificates"].items()}
@@ -97,15 +101,21 @@ class ActionModule(ActionBase):
                 terminal = self._way_to_tell(arguments)
             except InputError as error:
                 # Who has one of a CA that goes in this run would be locked out.
-                if arguments["untold"] == "fail" or any(each["state"] == "issued" for person in due for each in had[person.name]):
+                if arguments["untold"] == "fail" or any(_loses(had[person.name], generation) for person in due):
                     raise
                 told.append(f"{', '.join(person.name for person in due)}: no bundle was made. {str(error).rstrip('.')}")
                 due = []
         over = [path for name in revoked for path in _files_of(name, arguments) if os.path.exists(path)]
+        path = os.path.join(arguments["path"], pages.SERVER_CA)
+        newest, former = _newest(known, authority["server_name"]), files.read_if_present(path)
+        # People whose programs know the one before have to be told.
+        server_ca = newest["pem"].encode("ascii") if newest is not None and former not in (None, newest["pem"].encode("ascii")) else None
+        if server_ca is not None:
+            told.append(f"{path} is another CA from now on: whoever has imported the one before needs it")
         for note in told:
             self._display.warning(f"{note}.")
         result = {
-            "changed": bool(due or over),
+            "changed": bool(due or over or server_ca),
             "bundles": {},
             "replaced": [person.name for person in due if any(each["state"] not in _OVER for each in had[person.name])],
             "notes": told,
@@ -116,10 +126,12 @@ class ActionModule(ActionBase):
         }
         if self._task.check_mode:
             return result
-        for path in over:
-            files.remove_if_present(path)
+        for each in over:
+            files.remove_if_present(each)
         if due:
-            result.update(self._make(due, arguments, terminal))
+            result.update(self._make(due, {**arguments, "authority": authority}, terminal))
+        elif server_ca is not None:
+            files.write_atomically(path, server_ca)
         return result
 
     def _make(self, people: Sequence[bundles.Person], arguments: Mapping[str, Any], terminal: str | None) -> dict[str, Any]:
@@ -171,7 +183,7 @@ class ActionModule(ActionBase):
         if terminal is None:
             raise InputError(
                 "One-time passwords are shown on the operator's terminal, and this run has none. Name a directory for them in "
-                "mtls_bundle_password_path, which is not that of the bundles. Nothing was signed."
+                "mtls_bundle_password_path, which is not that of the bundles. No bundle was made."
             )
         return terminal
 
@@ -210,10 +222,10 @@ class ActionModule(ActionBase):
         ]
         try:
             return self._ask_authority(arguments["authority"], confirmed=confirmed)
-        except AnsibleActionFail as error:
+        except AnsibleError as error:
             raise AnsibleActionFail(
-                f"The bundles of {', '.join(made)} and their passwords are out, and the authority could not note it, so the next run makes "
-                f"others: tell nobody these. {error}"
+                f"The passwords of {', '.join(made)} were told, and nobody knows whether the authority noted that: give nothing out, and "
+                f"run mutual.tls.issue_client for them again. {error}"
             ) from error
 
     def _ask_authority(self, authority: Mapping[str, Any], **asked: Any) -> dict[str, Any]:
@@ -247,6 +259,17 @@ def _check_names(people: Sequence[bundles.Person], again: Sequence[str]) -> None
             f"A bundle is asked for '{unknown[0]}', and mtls_clients has nobody of that name who may have one"
             + (f"; it has: {', '.join(found.values())}." if found else ".")
         )
+
+
+def _loses(certificates: Sequence[Mapping[str, Any]], generation: int) -> bool:
+    """Whether somebody has a valid certificate, and only of CAs that go."""
+    return any(each["state"] == "issued" for each in certificates) and not bundles.holds(certificates, generation)
+
+
+def _as_it_is(wish: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
+    """The wish for a CA without another generation than the one that is there."""
+    newest = _newest(known, wish["name"])
+    return {**wish, "generation": int(newest["generation"])} if newest is not None else dict(wish)
 
 
 def _generation(known: Mapping[str, Any], authority: Mapping[str, Any]) -> int:

@@ -102,6 +102,11 @@ options:
     description: The vault id that passwords in O(password_path) are encrypted for.
     type: str
     default: ''
+  new_generation:
+    description:
+      - Whether a CA of an older generation than the one in O(authority.authorities) is replaced. Without it the CA that is there signs.
+    type: bool
+    default: true
   untold:
     description:
       - What to do where passwords could go nowhere. With V(warn) nobody gets a bundle, and the run goes on, unless somebody has one of an

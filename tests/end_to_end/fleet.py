@@ -94,13 +94,22 @@ class Fleet:
         """Run a playbook whose error output goes to a terminal; the run, and what that terminal showed."""
         manager, terminal = pty.openpty()
         shown: list[bytes] = []
-        reader = threading.Thread(target=_read_terminal, args=(manager, shown))
+        reader = threading.Thread(target=_read_terminal, args=(manager, shown), daemon=True)
         reader.start()
         command = self.command(playbook, *options, extra=extra)
-        done = subprocess.run(
-            command, cwd=self.root, env=self.environment(env), stdout=subprocess.PIPE, stderr=terminal, text=True, check=False, timeout=600
-        )
-        os.close(terminal)
+        try:
+            done = subprocess.run(
+                command,
+                cwd=self.root,
+                env=self.environment(env),
+                stdout=subprocess.PIPE,
+                stderr=terminal,
+                text=True,
+                check=False,
+                timeout=600,
+            )
+        finally:
+            os.close(terminal)
         reader.join(10)
         os.close(manager)
         return Run(done.returncode, done.stdout, _recap(done.stdout)), b"".join(shown).decode("utf-8", "replace")

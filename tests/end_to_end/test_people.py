@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from browser import CHROMIUM, Browser
 from fleet import Run
 from web import NGINX, PORT, Web
 
@@ -28,6 +29,8 @@ VARIABLES = {
 }
 PEOPLE = [{"name": "alice", "subject_alt_name": ["email:alice@example.test"]}, {"name": "bob", "readers": ["firefox"]}]
 ONE_TIME = re.compile(r"^  (\S+) +([a-z2-9]{4}(?:-[a-z2-9]{4}){5})\r?$", re.MULTILINE)
+
+WITH_A_BROWSER = pytest.mark.skipif(CHROMIUM is None, reason="no browser (Debian: apt-get install chromium libnss3-tools)")
 
 pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed (Debian: apt-get install nginx-light)")
 
@@ -137,7 +140,7 @@ def test_pages_say_what_to_do_and_take_names_for_text(web: Web, issued: dict[str
         ["openssl", "x509", "-noout", "-fingerprint", "-sha256"], input=shown, capture_output=True, text=True, check=True
     )
     fingerprint = printed.stdout.strip().partition("=")[2]
-    assert fingerprint in html
+    assert fingerprint in html.replace("<wbr>", "")
     assert fingerprint[:47] in text and fingerprint[48:] in text
     assert "Example &lt;console&gt;" in html
     assert "<console>" not in html
@@ -160,6 +163,42 @@ def test_who_has_a_bundle_is_let_in_and_nobody_else(web: Web, issued: dict[str, 
     again = passed(web.play("enable", extra=people()))
     assert again.changed == 0, again.output
     assert dict(everything_written(web.root / "bundles")) == before
+
+
+@pytest.fixture(scope="module")
+def browser(web: Web, enabled: Run) -> Browser:
+    """Bob's, which knows the servers and has nothing to show them."""
+    made = Browser(web.root / "bobs_home")
+    made.start(web.root / "bundles" / "server_ca.crt")
+    return made
+
+
+@pytest.fixture(scope="module")
+def installed(web: Web, issued: dict[str, str], browser: Browser) -> Browser:
+    """The same with Bob's bundle."""
+    browser.install(web.root / "bundles" / "bob.p12", issued["bob"])
+    return browser
+
+
+def page(web: Web) -> str:
+    return f"https://{web.addresses['gw1']}:{PORT}/"
+
+
+@WITH_A_BROWSER
+def test_a_browser_is_refused_without_the_bundle(web: Web, issued: dict[str, str], browser: Browser) -> None:
+    with pytest.raises(subprocess.CalledProcessError) as wrong:
+        browser.install(web.root / "bundles" / "bob.p12", issued["alice"])
+    assert "SEC_ERROR_BAD_PASSWORD" in wrong.value.stderr or "PKCS12 decode" in wrong.value.stderr, wrong.value.stderr
+    assert "No required SSL certificate was sent" in browser.page(page(web))
+
+
+@WITH_A_BROWSER
+def test_a_browser_with_the_bundle_shows_the_persons_name(web: Web, installed: Browser) -> None:
+    assert "hello CN=bob," in installed.page(page(web))
+    for width, height in ((390, 2600), (1280, 1900)):
+        picture = web.root / f"page-{width}.png"
+        installed.screenshot((web.root / "bundles" / "bob.html").as_uri(), picture, width, height)
+        assert picture.read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.fixture(scope="module")
@@ -193,8 +232,15 @@ def test_without_a_terminal_passwords_need_a_place(web: Web, again: tuple[bytes,
     assert "carol: no bundle was made." in " ".join(site.output.split())
     assert (web.root / "authority" / "ledger.jsonl").read_bytes() == ledger, "nothing was signed"
     given = {"mtls_bundle_password_path": str(web.root / "passwords")}
-    passed(web.play("site", extra={**carol, **given}))
     path = web.root / "passwords" / "carol.txt"
+    path.parent.mkdir(0o700)
+    path.mkdir()  # the password cannot be told
+    dies = web.play("issue_client", extra={"client": "carol", **carol, **given})
+    assert dies.code != 0
+    assert "No bundle of this run counts" in " ".join(dies.output.split())
+    assert b'"state":"pending","name":"carol"' in (web.root / "authority" / "ledger.jsonl").read_bytes()
+    path.rmdir()
+    passed(web.play("site", extra={**carol, **given}))
     assert path.stat().st_mode & 0o777 == 0o600
     assert "hello CN=carol," in connect(web, web.root / "bundles" / "carol.p12", path.read_text(encoding="ascii").strip())
     unchanged = passed(web.play("site", extra={**carol, **given}))
@@ -211,3 +257,21 @@ def test_who_is_revoked_is_refused_and_gets_nothing_by_itself(web: Web, issued: 
     back = passed(web.play("site", extra=people()))
     assert "'alice' is revoked, and gets no new bundle by itself" in " ".join(back.output.split())
     assert "400" in connect(web, web.root / "alice.p12", again[1])
+
+
+@pytest.mark.long
+@WITH_A_BROWSER
+def test_a_browser_through_revocations_and_back(web: Web, issued: dict[str, str], installed: Browser) -> None:
+    passed(web.play("revoke", extra={"revoke": "alice", **people()}))
+    assert "hello CN=bob," in installed.page(page(web)), "somebody else was revoked"
+    replaced, shown = web.play_at_terminal("rotate", extra={"rotate_to": 2, **people(alice="revoked")})
+    passed(replaced)
+    installed.trust(web.root / "bundles" / "server_ca.crt")
+    assert "400 No required SSL certificate was sent" in installed.page(page(web)), "its CA is not among those that are asked for"
+    installed.uninstall("bob Example <console>".lower())
+    installed.install(web.root / "bundles" / "bob.p12", dict(ONE_TIME.findall(shown))["bob"])
+    assert "hello CN=bob," in installed.page(page(web))
+    passed(web.play("disable", extra={"mtls_generation": 2, **people(alice="revoked")}))
+    nobody = Browser(web.root / "nobodys_home")
+    nobody.start(web.root / "bundles" / "server_ca.crt")
+    assert "hello ," in nobody.page(page(web))

@@ -74,6 +74,7 @@ def test_what_cannot_be_carried_out_is_refused() -> None:
         ([held("expired"), held("superseded")], "it has expired"),
         ([held("expired"), held("revoked", reason="superseded")], "it has expired"),
         ([held("superseded")], "there is none yet"),
+        ([held("expired"), held("issued")], None),
         ([held("revoked", reason="key_compromise"), held("pending")], None),
         ([held("revoked", reason="key_compromise")], None),
         ([held("revoked", reason="superseded"), held("issued")], None),

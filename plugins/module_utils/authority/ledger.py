@@ -74,7 +74,7 @@ class Line:
 
     def state_at(self, now: datetime.datetime) -> str:
         """Its state, or ``expired``."""
-        return "expired" if self.state == "issued" and self.is_over(now) else self.state
+        return "expired" if self.state in ("issued", "pending") and self.is_over(now) else self.state
 
     @property
     def certificate(self) -> tuple[str, int, str, str]:

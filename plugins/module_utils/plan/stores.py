@@ -236,11 +236,13 @@ def _trusted_through(
         if newest is None:
             missing.append(name)
     clients = authority.newest(CLIENTS)
-    # What reads PEM files refuses an empty one, also when the last of its clients is revoked.
-    if clients is not None and (system.serves_people(member.kind) or (member.kind in system.adapter.pem_kinds and not needed)):
-        needed[clients.alias] = clients
-    elif clients is None and system.serves_people(member.kind):
-        missing.append(CLIENTS)
+    if system.serves_people(member.kind):
+        needed.update({clients.alias: clients} if clients is not None else {})
+        missing.extend([CLIENTS] if clients is None else [])
+    elif member.kind in system.adapter.pem_kinds and not needed:
+        # What reads PEM files refuses an empty one, also when the last of its clients is revoked.
+        last = [ca for ca in authority.cas if ca.sha256 in held] or ([clients] if clients is not None else [])
+        needed.update({ca.alias: ca for ca in last[-1:]})
     for alias, (ca, because) in perhaps.items():
         if alias not in needed:
             needed[alias], kept[alias] = ca, because

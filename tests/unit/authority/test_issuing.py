@@ -563,16 +563,8 @@ def test_a_revocation_takes_what_is_pending_too(path: Path) -> None:
     assert (states(path), listed(path)) == (["revoked"], 1)
 
 
-def test_what_is_over_is_told_as_expired(path: Path) -> None:
-    run(
-        path,
-        wishes=[CLIENTS],
-        confirmed=[
-            Confirmation(
-                "alice",
-                pending(path, now=NOW - 2000 * DAY),
-            )
-        ],
-        now=NOW - 2000 * DAY,
-    )
-    assert states(path) == ["expired"]
+def test_what_is_over_is_told_as_expired_whether_somebody_had_it_or_not(path: Path) -> None:
+    long_ago = NOW - 2000 * DAY
+    run(path, wishes=[CLIENTS], confirmed=[Confirmation("alice", pending(path, now=long_ago))], now=long_ago)
+    pending(path, now=long_ago + DAY)
+    assert states(path) == ["expired", "expired"]
