@@ -28,7 +28,7 @@ GROUPS, LENGTH = 6, 4
 
 def new_password() -> str:
     """A password of six groups of four characters: 118 bits from the system's random source."""
-    return "-".join("".join(secrets.choice(ALPHABET) for _ in range(LENGTH)) for _ in range(GROUPS))
+    return "-".join("".join(secrets.choice(ALPHABET) for _place in range(LENGTH)) for _group in range(GROUPS))
 
 
 def terminal() -> str | None:

@@ -43,11 +43,11 @@ def test_a_password_has_100_bits_and_is_easy_to_type() -> None:
     assert re.fullmatch(r"[a-z2-9]{4}(-[a-z2-9]{4}){5}", password)
     assert not set(password) & set("ilo01")
     assert math.log2(len(set(one_time.ALPHABET))) * one_time.GROUPS * one_time.LENGTH > 100
-    assert len({one_time.new_password() for _ in range(1000)}) == 1000
+    assert len({one_time.new_password() for _time in range(1000)}) == 1000
 
 
 def test_every_character_comes_as_often_as_any_other() -> None:
-    drawn = "".join(one_time.new_password() for _ in range(2000)).replace("-", "")
+    drawn = "".join(one_time.new_password() for _time in range(2000)).replace("-", "")
     expected = len(drawn) / len(one_time.ALPHABET)
     # Six standard deviations: by chance it fails once in some ten million runs.
     assert all(abs(drawn.count(each) - expected) < 6 * math.sqrt(expected) for each in one_time.ALPHABET)
