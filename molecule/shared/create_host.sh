@@ -10,11 +10,12 @@ if ! podman container exists "$name"; then
   new=yes
 fi
 for _attempt in $(seq 60); do
-  # There is nobody to ask yet at first.
-  case $(podman exec "$name" systemctl is-system-running --wait 2>/dev/null || true) in running | degraded) up=yes && break ;; esac
+  # There is nobody to ask yet at first, and who is asked ends with an error unless all is well.
+  state=$(podman exec "$name" systemctl is-system-running --wait 2>&1 || true)
+  case $state in running | degraded) up=yes && break ;; esac
   sleep 0.5
 done
-[ "${up-}" ] || { echo "$name does not come up" >&2 && exit 1; }
+[ "${up-}" ] || { echo "$name does not come up: $state" >&2 && exit 1; }
 [ -z "${new-}" ] || podman exec --interactive "$name" sh /opt/hosts/bootstrap.sh "$owner"
 # Also where another host had the address before.
 for _attempt in $(seq 60); do

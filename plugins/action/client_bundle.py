@@ -37,7 +37,8 @@ ARGUMENT_SPEC: dict[str, Any] = {
         "type": "dict",
         "required": True,
         "options": {
-            "path": {"type": "path", "required": True},
+            # Of the authority's host: the module expands it there.
+            "path": {"type": "str", "required": True},
             "passphrase": {"type": "str", "required": True},
             "authorities": {"type": "list", "elements": "dict", "required": True},
             "name": {"type": "str", "default": "clients"},

@@ -142,8 +142,10 @@ def holds(certificates: Sequence[Mapping[str, Any]], generation: int) -> bool:
 
 def is_revoked(certificates: Sequence[Mapping[str, Any]]) -> bool:
     """Whether the last certificate that the holder had was revoked, and not only because another one took its place."""
-    had = [each for each in certificates if each["state"] not in ("pending", "superseded") and each["reason"] != "superseded"]
-    return bool(had) and had[-1]["state"] == "revoked"
+    had = [each for each in certificates if each["state"] not in ("pending", "superseded")]
+    # Somebody may be revoked with the reason that a new certificate has, too; then nothing of theirs is left.
+    kept = [each for each in had if each["reason"] != "superseded"] or had
+    return bool(kept) and kept[-1]["state"] == "revoked"
 
 
 def notes(person: Person, certificates: Sequence[Mapping[str, Any]], now: datetime.datetime) -> Iterable[str]:

@@ -114,7 +114,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.mutual.tls.plugins.module_utils.authority.directory import Directory, directory_facts
+from ansible_collections.mutual.tls.plugins.module_utils.authority.directory import Directory, certificates_of, directory_facts
 from ansible_collections.mutual.tls.plugins.module_utils.edge import run
 
 
@@ -123,10 +123,15 @@ def argument_spec() -> dict[str, Any]:
     return {"path": {"type": "path", "required": True}, "names": {"type": "list", "elements": "str", "default": []}}
 
 
+def read(directory: Directory, names: list[str]) -> dict[str, Any]:
+    """What the module returns."""
+    return {"changed": False, **directory_facts(directory), "certificates": certificates_of(directory, names)}
+
+
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
-    run(module, lambda: {"changed": False, **directory_facts(Directory(module.params["path"]), names=module.params["names"])})
+    run(module, lambda: read(Directory(module.params["path"]), module.params["names"]))
 
 
 if __name__ == "__main__":

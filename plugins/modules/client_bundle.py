@@ -120,8 +120,8 @@ options:
     required: true
     suboptions:
       path:
-        description: Its directory.
-        type: path
+        description: Its directory, on that host.
+        type: str
         required: true
       passphrase:
         description: Opens its keys.

@@ -96,6 +96,8 @@ def test_who_is_revoked_is_told_of_and_who_only_got_another_one_is_not() -> None
     assert is_revoked([held("revoked", reason="key_compromise")])
     assert is_revoked([held("revoked", reason="key_compromise"), held("pending")])
     assert not is_revoked([held("revoked", reason="superseded"), held("issued")])
+    assert is_revoked([held("revoked", reason="superseded")]), "for a reason that a new certificate has, too"
+    assert not is_revoked([held("expired"), held("revoked", reason="superseded")])
     assert not is_revoked([])
     assert "'alice' is revoked, and gets no new bundle by itself" in "".join(notes(person(), [held("revoked")], NOW))
 

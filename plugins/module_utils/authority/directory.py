@@ -144,12 +144,9 @@ def check_passphrase(passphrase: str) -> None:
         )
 
 
-def directory_facts(directory: Directory, revoking: Sequence[Line] = (), names: Iterable[str] = ()) -> dict[str, Any]:
-    """What others need to know of an authority, and nothing secret: its CAs of each generation, whom it revoked or is *revoking*, and what
-    it issued to *names*.
-    """
-    moment = x509.now()
-    now = x509.timestamp(moment)
+def directory_facts(directory: Directory, revoking: Sequence[Line] = ()) -> dict[str, Any]:
+    """What a plan needs to know of an authority, and nothing secret: its CAs of each generation, and whom it revoked or is *revoking*."""
+    now = x509.timestamp(x509.now())
     lines = {**directory.ledger.certificates, **{line.certificate: line for line in revoking}}
     return {
         "authorities": [_authority_facts(authority) for _place, authority in sorted(directory.authorities.items())],
@@ -159,15 +156,20 @@ def directory_facts(directory: Directory, revoking: Sequence[Line] = (), names: 
             if line.state == "revoked" and line.not_after > now
         ],
         "revoked_keys": _revoked_keys(lines.values()),
-        "certificates": {
-            name: [{**{each: getattr(line, each) for each in _TOLD}, "state": line.state_at(moment)} for line in directory.ledger.of(name)]
-            for name in names
-        },
     }
 
 
 #: What is told of a certificate that was issued.
 _TOLD = ("authority", "generation", "serial", "sha256", "subject", "not_before", "not_after", "time", "reason")
+
+
+def certificates_of(directory: Directory, names: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
+    """Name -> what was issued to it, the oldest first, each in its present state."""
+    now = x509.now()
+    return {
+        name: [{**{each: getattr(line, each) for each in _TOLD}, "state": line.state_at(now)} for line in directory.ledger.of(name)]
+        for name in names
+    }
 
 
 def _revoked_keys(lines: Iterable[Line]) -> dict[str, list[str]]:

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from ansible_collections.mutual.tls.plugins.module_utils import x509
 from ansible_collections.mutual.tls.plugins.module_utils.authority import directory as directory_file
-from ansible_collections.mutual.tls.plugins.module_utils.authority.directory import Directory, directory_facts
+from ansible_collections.mutual.tls.plugins.module_utils.authority.directory import Directory, certificates_of, directory_facts
 from ansible_collections.mutual.tls.plugins.module_utils.authority.wishes import AuthorityWish, Confirmation, Request, Revocation
 from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError, MtlsError, PasswordError, StoreError, TrustError
 
@@ -505,7 +505,7 @@ def pending(path: Path, name: str = "alice", **given: Any) -> str:
 
 
 def states(path: Path, name: str = "alice") -> list[str]:
-    return [each["state"] for each in directory_facts(Directory(str(path)), names=[name])["certificates"][name]]
+    return [each["state"] for each in certificates_of(Directory(str(path)), [name])[name]]
 
 
 def listed(path: Path) -> int:
