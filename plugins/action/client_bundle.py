@@ -13,14 +13,13 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
-from ansible.plugins.action import ActionBase
+from ansible.errors import AnsibleActionFail, AnsibleError
 
 from ansible_collections.mutual.tls.plugins.module_utils import bundles, crypto, files, x509
 from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError, MtlsError
 from ansible_collections.mutual.tls.plugins.module_utils.options import person_options
 from ansible_collections.mutual.tls.plugins.plugin_utils import one_time, pages
-from ansible_collections.mutual.tls.plugins.plugin_utils.on_host import answer
+from ansible_collections.mutual.tls.plugins.plugin_utils.authority_host import AUTHORITY, AsksAuthority, as_it_is, newest, signed_chain
 
 #: States of certificates that open nothing any more.
 _OVER = ("revoked", "expired", "superseded")
@@ -36,14 +35,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "authority": {
         "type": "dict",
         "required": True,
-        "options": {
-            # Of the authority's host: the module expands it there.
-            "path": {"type": "str", "required": True},
-            "passphrase": {"type": "str", "required": True},
-            "authorities": {"type": "list", "elements": "dict", "required": True},
-            "name": {"type": "str", "default": "clients"},
-            "server_name": {"type": "str", "default": "system"},
-        },
+        "options": {**AUTHORITY, "server_name": {"type": "str", "default": "system"}},
     },
     "revoke_former": {"type": "bool", "default": True},
     "new_generation": {"type": "bool", "default": True},
@@ -55,7 +47,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
 }
 
 
-class ActionModule(ActionBase):
+class ActionModule(AsksAuthority):
     """Makes bundles on the controller; the task's host has the authority."""
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -87,9 +79,9 @@ class ActionModule(ActionBase):
 
     def _issue(self, people: Sequence[bundles.Person], revoked: Sequence[str], arguments: Mapping[str, Any]) -> dict[str, Any]:
         authority, again = arguments["authority"], arguments["again"]
-        known = self._ask("authority_info", path=authority["path"], names=[person.name for person in people])
+        known = self.ask("authority_info", path=authority["path"], names=[person.name for person in people])
         if not arguments["new_generation"]:
-            authority = {**authority, "authorities": [_as_it_is(each, known) for each in authority["authorities"]]}
+            authority = as_it_is(authority, known)
         generation = _generation(known, authority)
         # What the same name had from another CA, as a host has, opens no door to people.
         had = {name: [each for each in found if each["authority"] == authority["name"]] for name, found in known["certificates"].items()}
@@ -107,16 +99,13 @@ class ActionModule(ActionBase):
                 told.append(f"{', '.join(person.name for person in due)}: no bundle was made. {str(error).rstrip('.')}")
                 due = []
         over = [path for name in revoked for path in _files_of(name, arguments) if os.path.exists(path)]
-        path = os.path.join(arguments["path"], pages.SERVER_CA)
-        newest, former = _newest(known, authority["server_name"]), files.read_if_present(path)
-        # People whose programs know the one before have to be told.
-        server_ca = newest["pem"].encode("ascii") if newest is not None and former not in (None, newest["pem"].encode("ascii")) else None
-        if server_ca is not None:
-            told.append(f"{path} is another CA from now on: whoever has imported the one before needs it")
+        server_ca = _ServerCa(arguments, known)
+        if server_ca.is_another:
+            told.append(f"{server_ca.path} is another CA from now on: whoever has imported the one before needs it")
         for note in told:
             self._display.warning(f"{note}.")
         result = {
-            "changed": bool(due or over or server_ca),
+            "changed": bool(due or over or server_ca.is_another),
             "bundles": {},
             "replaced": [person.name for person in due if any(each["state"] not in _OVER for each in had[person.name])],
             "notes": told,
@@ -131,18 +120,27 @@ class ActionModule(ActionBase):
             files.remove_if_present(each)
         if due:
             result.update(self._make(due, {**arguments, "authority": authority}, terminal))
-        elif server_ca is not None:
-            files.write_atomically(path, server_ca)
+        elif server_ca.is_another:
+            server_ca.write()
         return result
 
     def _make(self, people: Sequence[bundles.Person], arguments: Mapping[str, Any], terminal: str | None) -> dict[str, Any]:
         """Have the keys of *people* signed, write the bundles, tell the passwords, and have the authority count them as issued."""
         keys = {person.name: x509.generate_key(person.key_type) for person in people}
-        chains, server_ca = self._sign(people, keys, arguments["authority"])
+        wishes = {
+            person.name: {
+                "subject": person.subject,
+                "subject_alt_name": list(person.subject_alt_name),
+                "valid_for": f"{int(person.valid_for.total_seconds())}s",
+            }
+            for person in people
+        }
+        signed = self.sign(arguments["authority"], keys, wishes)
+        chains = {name: signed_chain(signed, name, key) for name, key in keys.items()}
+        server_ca = _ServerCa(arguments, signed)
         passwords = {person.name: one_time.new_password() for person in people}
         made = {}
-        if server_ca is not None:
-            files.write_atomically(os.path.join(arguments["path"], pages.SERVER_CA), server_ca.encode("ascii"))
+        server_ca.write()
         for person in people:
             alias = f"{person.name} {arguments['system']}"
             for store_format, name in zip(person.formats, person.file_names()):
@@ -151,7 +149,7 @@ class ActionModule(ActionBase):
                 )
                 files.write_atomically(os.path.join(arguments["path"], name), content)
             made[person.name] = x509.describe(chains[person.name][0])
-            for name, content in pages.pages(person, made[person.name], server_ca, arguments):
+            for name, content in pages.pages(person, made[person.name], server_ca.pem, arguments):
                 files.write_atomically(os.path.join(arguments["path"], name), content)
         where = dict.fromkeys(passwords, "the terminal")
         if terminal is not None:
@@ -169,7 +167,8 @@ class ActionModule(ActionBase):
             }
             for person in people
         }
-        return {"bundles": issued, "authority": {name: confirmed[name] for name in ("authorities", "revoked", "revoked_keys")}}
+        known = ("authorities", "revoked", "revoked_keys", "certificates")
+        return {"bundles": issued, "authority": {name: confirmed[name] for name in known}}
 
     def _way_to_tell(self, arguments: Mapping[str, Any]) -> str | None:
         """The terminal; None where passwords go into files. Raises InputError where they could go nowhere, before anything is signed."""
@@ -188,63 +187,41 @@ class ActionModule(ActionBase):
             )
         return terminal
 
-    def _sign(
-        self, people: Sequence[bundles.Person], keys: Mapping[str, Any], authority: Mapping[str, Any]
-    ) -> tuple[dict[str, tuple[bytes, ...]], str | None]:
-        """Name -> the chain (DER, leaf first) that was signed, and is pending until it is confirmed; and the servers' CA (PEM)."""
-        requests = [
-            {
-                "name": person.name,
-                "authority": authority["name"],
-                "csr_content": x509.signing_request(
-                    keys[person.name], x509.parse_name(person.subject), x509.parse_alternative_names(person.subject_alt_name)
-                ),
-                "subject": person.subject,
-                "subject_alt_name": list(person.subject_alt_name),
-                "usages": ["client"],
-                "valid_for": f"{int(person.valid_for.total_seconds())}s",
-                "pending": True,
-            }
-            for person in people
-        ]
-        signed = self._ask_authority(authority, requests=requests)
-        chains = {person.name: tuple(x509.pem_to_der(signed["issued"][person.name]["chain_pem"], person.name)) for person in people}
-        for name, chain in chains.items():
-            # What comes from the authority's host is judged before it goes to a person.
-            if not x509.certifies(chain[0], keys[name]):
-                raise InputError(f"The authority's host answered with a certificate of another key for '{name}'.")
-        server = _newest(signed, authority["server_name"])
-        return chains, server["pem"] if server is not None else None
-
     def _confirm(self, made: Mapping[str, Mapping[str, Any]], arguments: Mapping[str, Any]) -> dict[str, Any]:
         """What the authority is once it counts these as issued."""
         confirmed = [
             {"name": name, "sha256": described["sha256"], "revoke_former": arguments["revoke_former"]} for name, described in made.items()
         ]
+        everybody = [each["name"] for each in arguments["people"]]
         try:
-            return self._ask_authority(arguments["authority"], confirmed=confirmed)
+            return self.ask_authority(arguments["authority"], confirmed=confirmed, names=everybody)
         except AnsibleError as error:
             raise AnsibleActionFail(
                 f"The passwords of {', '.join(made)} were told, and nobody knows whether the authority noted that: give nothing out, and "
                 f"run mutual.tls.issue_client for them again. {error}"
             ) from error
 
-    def _ask_authority(self, authority: Mapping[str, Any], **asked: Any) -> dict[str, Any]:
-        return self._ask("authority", **{name: authority[name] for name in ("path", "passphrase", "authorities")}, **asked)
-
-    def _ask(self, module: str, **arguments: Any) -> dict[str, Any]:
-        """What a module of this collection answers on the authority's host."""
-        try:
-            result = self._execute_module(module_name=f"mutual.tls.{module}", module_args=arguments, task_vars=self._variables)
-        except AnsibleConnectionFailure as error:
-            raise AnsibleActionFail(f"The authority's host was not reached: {error}") from error
-        if result.get("failed") or result.get("unreachable"):
-            raise AnsibleActionFail(str(result.get("msg", "the authority's host did not answer")))
-        return answer(result)
-
     def _vault(self) -> Any:
         """The vault secrets that this run was given."""
         return self._loader._vault
+
+
+class _ServerCa:
+    """The CA that signs for servers, in a file beside the bundles: people import it whose programs do not know it."""
+
+    def __init__(self, arguments: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+        found = newest(known, arguments["authority"]["server_name"])
+        self.path = os.path.join(arguments["path"], pages.SERVER_CA)
+        #: PEM; None where there is none yet.
+        self.pem: str | None = found["pem"] if found is not None else None
+        former = files.read_if_present(self.path)
+        #: Whether people may have imported another one, and have to be told.
+        self.is_another = self.pem is not None and former not in (None, self.pem.encode("ascii"))
+
+    def write(self) -> None:
+        """Have the file hold it."""
+        if self.pem is not None:
+            files.write_atomically(self.path, self.pem.encode("ascii"))
 
 
 def _check_names(people: Sequence[bundles.Person], again: Sequence[str]) -> None:
@@ -267,24 +244,12 @@ def _loses(certificates: Sequence[Mapping[str, Any]], generation: int) -> bool:
     return any(each["state"] == "issued" for each in certificates) and not bundles.holds(certificates, generation)
 
 
-def _as_it_is(wish: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
-    """The wish for a CA without another generation than the one that is there."""
-    newest = _newest(known, wish["name"])
-    return {**wish, "generation": int(newest["generation"])} if newest is not None else dict(wish)
-
-
 def _generation(known: Mapping[str, Any], authority: Mapping[str, Any]) -> int:
     """The generation of the CA that will sign: the newest that is there, or the one that is wished."""
     name = authority["name"]
     wished = [int(each.get("generation", 1)) for each in authority["authorities"] if each.get("name") == name]
-    newest = _newest(known, name)
-    return max([*wished, int(newest["generation"]) if newest is not None else 1])
-
-
-def _newest(known: Mapping[str, Any], name: str) -> dict[str, Any] | None:
-    """The CA of that name of the latest generation, as the module authority_info describes it."""
-    found = [each for each in known["authorities"] if each["name"] == name]
-    return max(found, key=lambda each: int(each["generation"]), default=None)
+    found = newest(known, name)
+    return max([*wished, int(found["generation"]) if found is not None else 1])
 
 
 def _files_of(name: str, arguments: Mapping[str, Any]) -> list[str]:

@@ -6,21 +6,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.mutual.tls.plugins.module_utils.files import write_atomically
-from ansible_collections.mutual.tls.plugins.module_utils.plan.matrix import PlannedProbe, matrix, on_disk
+from ansible_collections.mutual.tls.plugins.module_utils.plan.matrix import CONTROLLER, PlannedProbe, matrix, on_disk
 from ansible_collections.mutual.tls.plugins.module_utils.plan.text import failures_text, matrix_text, printable
-from ansible_collections.mutual.tls.plugins.plugin_utils.collected import gather, system_from
+from ansible_collections.mutual.tls.plugins.plugin_utils.collected import gather, in_sight, system_from
 
 ARGUMENT_SPEC: dict[str, Any] = {
     "system": {"type": "dict", "required": True},
     "collected": {"type": "str", "required": True},
     "stores": {"type": "list", "elements": "str", "default": []},
     "handshakes": {"type": "str", "required": True},
+    "from_controller": {"type": "dict", "default": {}},
+    "for_person": {"type": "list", "elements": "str", "default": []},
     "without": {"type": "list", "elements": "str", "default": []},
     "revoked": {"type": "str", "choices": ["fail", "tell"], "default": "fail"},
     "path": {"type": "path"},
@@ -42,26 +44,32 @@ class ActionModule(ActionBase):
         hostvars = (task_vars or {})["hostvars"]
         system = system_from(arguments["system"])
         facts = gather(system, hostvars, arguments["collected"], stores=arguments["stores"])
-        wanted = matrix(system, facts, arguments["without"])
-        registered = {name: hostvars[name].get(arguments["handshakes"]) or {} for name in {probe.member for probe in wanted.probes}}
+        wanted = matrix(system, facts, arguments["without"], in_sight=in_sight(system), for_person=arguments["for_person"])
+        makers = {probe.member for probe in wanted.probes} - {CONTROLLER}
+        registered = {name: hostvars[name].get(arguments["handshakes"]) or {} for name in makers}
+        registered[CONTROLLER] = arguments["from_controller"]
+        revoked = {member.name for member in system.members.values() if member.revoked}
         made = {name: _by_probe(result) for name, result in registered.items()}
         rows, notes = [], list(wanted.notes)
         for probe in wanted.probes:
             result = made[probe.member].get((probe.to_option(None)["name"], probe.present)) or _not_made(registered[probe.member])
             row = _with_what_is_served(_row(probe, result), on_disk(system, facts, probe.link.server))
             accepted = (row["expect"], row["outcome"]) == ("refused", "accepted")
-            if system.members[probe.member].revoked and not row["as_expected"] and not accepted:
+            if probe.member == CONTROLLER and row["outcome"] == "unreachable" and _is_shown(probe, wanted.probes):
+                notes.append(f"{probe.link.name} shows nothing, and others do: the controller does not get there ({row['reason']})")
+            elif probe.member in revoked and not row["as_expected"] and not accepted:
                 # Whoever is revoked must not decide, by what it says, whether the run that revokes it stands.
                 told = row["outcome"] + (f", {row['reason']}" if row["reason"] else "")
                 notes.append(f"{probe.link.name} shows nothing: '{probe.member}' is revoked, and said: {told}")
             else:
                 rows.append(row)
+        notes = list(dict.fromkeys(notes))
         refused = sum(row["expect"] == "refused" for row in rows)
         title = f"Matrix: {len(rows)} handshakes, {len(rows) - refused} to be accepted and {refused} to be refused"
         self._display.display("\n".join(["", title, matrix_text(rows), *(f"  Note: {printable(note)}." for note in notes), ""]))
         if arguments["path"]:
             write_atomically(arguments["path"], (json.dumps({"links": rows}, indent=2) + "\n").encode("utf-8"), mode=0o644)
-        by_revoked = [row for row in rows if system.members[row["from"]].revoked]
+        by_revoked = [row for row in rows if row["from"] in revoked]
         still_accepted = failures_text(by_revoked)
         failures = failures_text([row for row in rows if row not in by_revoked]) + [f"{fault}." for fault in wanted.faults]
         told = {"changed": False, "links": rows, "notes": notes, "still_accepted": still_accepted}
@@ -69,6 +77,14 @@ class ActionModule(ActionBase):
             lines = "".join(f"\n  - {printable(failure)}" for failure in [*failures, *still_accepted])
             return {**told, "failed": True, "msg": f"The system does not do what it should:{lines}"}
         return told
+
+
+def _is_shown(probe: PlannedProbe, probes: Sequence[PlannedProbe]) -> bool:
+    """Whether a member shows from outside whom the server of a probe refuses."""
+    place = probe.link.server, probe.link.endpoint
+    return any(
+        each.member != CONTROLLER and each.present == "nothing" and (each.link.server, each.link.endpoint) == place for each in probes
+    )
 
 
 def _by_probe(registered: Mapping[str, Any]) -> dict[tuple[str, str], Mapping[str, Any]]:

@@ -14,6 +14,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.mutual.tls.plugins.module_utils.plan.matrix import CONTROLLER
 from ansible_collections.mutual.tls.plugins.module_utils.plan.measured import Facts
 from ansible_collections.mutual.tls.plugins.module_utils.plan.outcome import Undoing, account, certificates, handshakes, table_rows
 from ansible_collections.mutual.tls.plugins.module_utils.plan.text import printable, table
@@ -111,6 +112,8 @@ def _undoing(seen: Mapping[str, Mapping[str, Any]], silent: Collection[str], wan
             undoing.left += _left(name, variables, name in silent)
     before = {name: variables.get("transaction_before") or {} for name, variables in seen.items() if name not in silent}
     after = {name: variables.get("transaction_after") or {} for name, variables in seen.items()}
+    people = [_found(seen, f"transaction_people_{when}", "results", []) for when in ("before", "after")]
+    before[CONTROLLER], after[CONTROLLER] = ({"results": results} for results in people)
     if wanted and undoing.begun:
         undoing.handshakes = list(handshakes(before, after))
     return undoing

@@ -16,14 +16,14 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.mutual.tls.plugins.module_utils import x509
 from ansible_collections.mutual.tls.plugins.module_utils.errors import MtlsError
 from ansible_collections.mutual.tls.plugins.module_utils.files import write_atomically
-from ansible_collections.mutual.tls.plugins.module_utils.plan.authority import signer_of
+from ansible_collections.mutual.tls.plugins.module_utils.plan.authority import SYSTEM, AuthorityFacts, signer_of
 from ansible_collections.mutual.tls.plugins.module_utils.plan.build import build
 from ansible_collections.mutual.tls.plugins.module_utils.plan.changes import Plan
-from ansible_collections.mutual.tls.plugins.module_utils.plan.matrix import Matrix, matrix
+from ansible_collections.mutual.tls.plugins.module_utils.plan.matrix import CONTROLLER, Matrix, looked_at, matrix
 from ansible_collections.mutual.tls.plugins.module_utils.plan.store import IdentityWish
 from ansible_collections.mutual.tls.plugins.module_utils.plan.system import Member, System
 from ansible_collections.mutual.tls.plugins.module_utils.plan.text import plan_text, printable
-from ansible_collections.mutual.tls.plugins.plugin_utils.collected import authority_from, gather, system_from
+from ansible_collections.mutual.tls.plugins.plugin_utils.collected import authority_from, gather, in_sight, system_from
 
 ARGUMENT_SPEC: dict[str, Any] = {
     "system": {"type": "dict", "required": True},
@@ -36,6 +36,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "requests": {"type": "str"},
     "wishes": {"type": "str"},
     "unreachable": {"type": "str", "choices": ["stop", "skip"], "default": "stop"},
+    "allow_lock_out": {"type": "bool", "default": False},
     "show": {"type": "bool", "default": False},
     "digest": {"type": "str"},
     "path": {"type": "path"},
@@ -67,19 +68,22 @@ class ActionModule(ActionBase):
             check_mode=self._task.check_mode,
         )
         try:
-            plan = build(system, facts, x509.now(), unreachable=arguments["unreachable"], authority=authority)
+            wishes = {name: arguments[name] for name in ("unreachable", "allow_lock_out")}
+            plan = build(system, facts, x509.now(), authority=authority, **wishes)
             asked = _wishes(plan, hostvars, arguments["requests"], arguments["wishes"]) if arguments["requests"] else {}
             external = authority is not None and authority.external
             requests = [_request(system.members[name], *each, external=external) for name, each in asked.items()]
         except MtlsError as error:
             raise AnsibleActionFail(str(error)) from error
-        handshakes = matrix(system, facts, plan.without)
+        for_person = looked_at(system, [restart.member for restart in plan.restarts]) if authority and not authority.external else []
+        handshakes = matrix(system, facts, plan.without, in_sight=in_sight(system), for_person=for_person)
         # Better said now than after the restarts.
         if arguments["verify"] == "always" or (arguments["verify"] == "on_change" and plan.restarts):
             plan.faults.extend(handshakes.faults)
         public = plan.to_dict()
         digest = arguments["digest"] or hashlib.sha256(json.dumps(public, sort_keys=True).encode()).hexdigest()
         result = {"changed": False, "plan": {**public, "digest": digest, "requests": requests, **_for_tasks(system, plan, handshakes)}}
+        result["plan"].update(for_person=for_person, server_cas=_server_cas(authority))
         text = plan_text(system, plan)
         if arguments["path"]:
             write_atomically(arguments["path"], (json.dumps({**public, "digest": digest}, indent=2) + "\n").encode("utf-8"), mode=0o644)
@@ -114,11 +118,17 @@ def _request(member: Member, csr: str, options: dict[str, Any], *, external: boo
     return request
 
 
+def _server_cas(authority: AuthorityFacts | None) -> list[str]:
+    """The CAs (PEM) that sign for servers, of every generation that is there."""
+    return [x509.der_to_pem(ca.certificate) for ca in (authority.cas if authority is not None else ()) if ca.name == SYSTEM]
+
+
 def _for_tasks(system: System, plan: Plan, handshakes: Matrix) -> dict[str, Any]:
     """What tasks look up by member: the order of restarts, and the handshakes to make."""
     probes: dict[str, list[dict[str, Any]]] = {}
     for probe in handshakes.probes:
-        probes.setdefault(probe.member, []).append(probe.to_option(system.members[probe.member].source_address, system.adapter))
+        source = system.members[probe.member].source_address if probe.member != CONTROLLER else None
+        probes.setdefault(probe.member, []).append(probe.to_option(source, system.adapter))
     processes: dict[str, dict[str, list[str]]] = {}
     for restart in plan.restarts:
         processes.setdefault(restart.tier, {}).setdefault(restart.member, []).append(restart.process)

@@ -9,8 +9,8 @@ import datetime
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from ansible_collections.mutual.tls.plugins.module_utils import x509
 from ansible_collections.mutual.tls.plugins.module_utils.entries import shown
-from ansible_collections.mutual.tls.plugins.module_utils.plan.store import parse_timestamp
 from ansible_collections.mutual.tls.plugins.module_utils.profiles import PROFILES
 
 _SOON = datetime.timedelta(days=30)
@@ -64,12 +64,12 @@ def _of_entry(entry: dict[str, Any], now: datetime.datetime, ca_expected: bool) 
         return
     own = entry["type"] == "private_key"
     remedy = "renew it" if own else "trust its owner's new one, or remove it"
-    end = parse_timestamp(entry["not_after"])
+    end = x509.parse_timestamp(entry["not_after"])
     if end <= now:
         yield "have expired", f"{name} expired on {entry['not_after']}: {remedy}"
     elif end - now < _SOON:
         yield f"end within {_SOON.days} days", f"{name} ends on {entry['not_after']}, in {(end - now).days} days: {remedy}"
-    if parse_timestamp(entry["not_before"]) > now:
+    if x509.parse_timestamp(entry["not_before"]) > now:
         yield "are not valid yet", f"{name} is not valid before {entry['not_before']}: wait, or set the clock right"
     if own and not entry["locked"]:
         if entry["key_matches"] is False:

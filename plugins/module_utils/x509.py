@@ -364,6 +364,11 @@ def timestamp(moment: datetime.datetime) -> str:
     return moment.astimezone(datetime.timezone.utc).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
+def parse_timestamp(text: str) -> datetime.datetime:
+    """A moment as ``timestamp`` writes it."""
+    return datetime.datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=datetime.timezone.utc)
+
+
 def describe(der: bytes) -> dict[str, Any]:
     """What a certificate says: names, dates, fingerprint, key, usages, and its PEM text. Raises TrustError when it cannot be read."""
     certificate = load_certificate(der)

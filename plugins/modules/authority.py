@@ -173,6 +173,11 @@ options:
         type: str
         choices: [unspecified, key_compromise, affiliation_changed, superseded, cessation_of_operation, privilege_withdrawn]
         default: unspecified
+  names:
+    description: Whose certificates are returned.
+    type: list
+    elements: str
+    default: []
 seealso:
   - module: mutual.tls.authority_info
   - module: mutual.tls.keystore
@@ -245,6 +250,10 @@ revoked_keys:
   description: What M(mutual.tls.authority_info) returns of the directory.
   returned: success
   type: dict
+certificates:
+  description: What M(mutual.tls.authority_info) returns for each name in O(names).
+  returned: success
+  type: dict
 """
 
 import os
@@ -253,7 +262,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.mutual.tls.plugins.module_utils import files, options, x509
-from ansible_collections.mutual.tls.plugins.module_utils.authority.directory import Directory
+from ansible_collections.mutual.tls.plugins.module_utils.authority.directory import Directory, certificates_of
 from ansible_collections.mutual.tls.plugins.module_utils.authority.issuing import Outcome, Task, carry_out
 from ansible_collections.mutual.tls.plugins.module_utils.authority.results import results
 from ansible_collections.mutual.tls.plugins.module_utils.authority.wishes import AuthorityWish, Confirmation, Request, Revocation
@@ -296,6 +305,7 @@ def argument_spec() -> dict[str, Any]:
             },
         },
         "revoked": options.revoked_option(),
+        "names": {"type": "list", "elements": "str", "default": []},
     }
 
 
@@ -323,7 +333,8 @@ def report(module: AnsibleModule, directory: Directory, outcome: Outcome) -> dic
     """What the module returns."""
     for note in () if module.check_mode else outcome.notes:
         module.warn(f"{note}.")
-    return results(directory, outcome.changes, outcome.issued, outcome.revoked, outcome.notes)
+    found = results(directory, outcome.changes, outcome.issued, outcome.revoked, outcome.notes)
+    return {**found, "certificates": certificates_of(directory, module.params["names"])}
 
 
 def main() -> None:

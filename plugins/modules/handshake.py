@@ -216,6 +216,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.mutual.tls.plugins.module_utils import keystore, x509
 from ansible_collections.mutual.tls.plugins.module_utils.edge import run
 from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError, PeerError, StoreError
+from ansible_collections.mutual.tls.plugins.module_utils.options import probe_options
 from ansible_collections.mutual.tls.plugins.module_utils.tls.identity import Identity, common_name_of, stranger
 from ansible_collections.mutual.tls.plugins.module_utils.tls.probes import Outcome, Probe, probe_all
 
@@ -246,17 +247,7 @@ def argument_spec() -> dict[str, Any]:
             "type": "list",
             "elements": "dict",
             "required": True,
-            "options": {
-                "name": {"type": "str", "required": True},
-                "host": {"type": "str", "required": True},
-                "port": {"type": "int", "required": True},
-                "server_name": {"type": "str"},
-                "source_address": {"type": "str"},
-                "present": {"type": "str", "choices": ["keystore", "nothing", "stranger"], "default": "keystore"},
-                "expect": {"type": "str", "choices": ["accepted", "refused"], "default": "accepted"},
-                "send": {"type": "str"},
-                "timeout": {"type": "int", "default": 10},
-            },
+            "options": probe_options(["keystore", "nothing", "stranger"], default="keystore"),
         },
         "report_only": {"type": "bool", "default": False},
         "settle": {"type": "float", "default": 1.0},
@@ -326,36 +317,7 @@ def presented(who: Party) -> dict[str, Identity | None]:
 def probes(params: dict[str, Any], who: Party) -> list[Probe]:
     """The handshakes to make."""
     identities = presented(who)
-    return [
-        Probe(
-            name=wish["name"],
-            host=wish["host"],
-            port=wish["port"],
-            server_name=wish["server_name"],
-            identity=identities[wish["present"]],
-            trusted=who.trusted,
-            expect=wish["expect"],
-            send=wish["send"].encode("utf-8") if wish["send"] else None,
-            timeout=wish["timeout"],
-            source_address=wish["source_address"],
-        )
-        for wish in params["probes"]
-    ]
-
-
-def result(wish: dict[str, Any], outcome: Outcome) -> dict[str, Any]:
-    """One handshake as the module returns it."""
-    return {
-        **{key: wish[key] for key in ("name", "host", "port", "present", "expect")},
-        "outcome": outcome.outcome,
-        "refused_by": outcome.refused_by,
-        "as_expected": outcome.as_expected(wish["expect"]),
-        "reason": outcome.reason,
-        "protocol": outcome.protocol,
-        "cipher": outcome.cipher,
-        "peer_sha256": outcome.peer_sha256,
-        "peer_certificate": outcome.peer_certificate,
-    }
+    return [Probe.from_options(wish, identities[wish["present"]], who.trusted) for wish in params["probes"]]
 
 
 def complaint(wishes: list[dict[str, Any]], outcomes: list[Outcome]) -> str:
@@ -373,7 +335,7 @@ def handshake(params: dict[str, Any]) -> dict[str, Any]:
     """Make the handshakes and compare them with what was expected."""
     check(params)
     outcomes = probe_all(probes(params, party(params)), workers=params["workers"], settle=params["settle"])
-    results = [result(wish, outcome) for wish, outcome in zip(params["probes"], outcomes)]
+    results = [outcome.to_result(wish) for wish, outcome in zip(params["probes"], outcomes)]
     unexpected = [each["name"] for each in results if not each["as_expected"]]
     if unexpected and not params["report_only"]:
         raise PeerError(complaint(params["probes"], outcomes), results=results, unexpected=unexpected)

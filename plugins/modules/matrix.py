@@ -48,6 +48,15 @@ options:
         O(mutual.tls.handshake#module:report_only=true).
     type: str
     required: true
+  from_controller:
+    description: The result of M(mutual.tls.controller_handshake), where people connect who are no members.
+    type: dict
+    default: {}
+  for_person:
+    description: Members to which somebody with a certificate was to be seen let in, as M(mutual.tls.plan) returns them.
+    type: list
+    elements: str
+    default: []
   without:
     description: Members whose handshakes are not expected, because somebody else has yet to sign for them.
     type: list

@@ -85,6 +85,10 @@ options:
   path:
     description: A file on the controller in which the plan is written as JSON. There are no secrets in it.
     type: path
+  allow_lock_out:
+    description: Whether certificates may begin to be required while nobody has one of the people who connect and are no members.
+    type: bool
+    default: false
   verify:
     description:
       - When the matrix will be made. If it will, and nobody could show whom a server refuses, the task fails now, before anything changes.
@@ -174,6 +178,12 @@ plan:
     settings:
       description: The members whose settings change, each with all of them that are not secret.
       type: dict
+    bundles:
+      description: People who get a bundle, each with the reason.
+      type: dict
+    needs_bundle:
+      description: Whether certificates begin to be required, and nobody of the people has one but those in RV(plan.bundles).
+      type: bool
     restarts:
       description: The restarts that are due, with C(member), C(process), C(tier) and C(reason).
       type: list
@@ -200,8 +210,18 @@ plan:
       description: The SHA-256 of the run's first plan. Two runs with one digest were to do the same.
       type: str
     probes:
-      description: The handshakes to make, by member, as M(mutual.tls.handshake) takes them.
+      description:
+        - The handshakes to make, by member, as M(mutual.tls.handshake) takes them; under C((controller\)) those that
+          M(mutual.tls.controller_handshake) makes.
       type: dict
+    for_person:
+      description: Members to which somebody with a certificate is to be seen let in, by M(mutual.tls.controller_handshake).
+      type: list
+      elements: str
+    server_cas:
+      description: The CAs that sign for servers, PEM.
+      type: list
+      elements: str
     listening:
       description: Where each member's processes listen.
       type: dict

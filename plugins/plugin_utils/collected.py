@@ -17,6 +17,7 @@ from ansible_collections.mutual.tls.plugins.module_utils.plan.authority import A
 from ansible_collections.mutual.tls.plugins.module_utils.plan.build import setting_values
 from ansible_collections.mutual.tls.plugins.module_utils.plan.measured import Facts, SettingsFacts, read_facts
 from ansible_collections.mutual.tls.plugins.module_utils.plan.system import Adapter, System, read_system
+from ansible_collections.mutual.tls.plugins.plugin_utils import controller
 
 
 def system_from(option: Mapping[str, Any]) -> System:
@@ -28,6 +29,12 @@ def system_from(option: Mapping[str, Any]) -> System:
         return read_system(option["inventory"], Adapter.from_dict(option["adapter"]), **wishes)
     except MtlsError as error:
         raise AnsibleActionFail(str(error)) from error
+
+
+def in_sight(system: System) -> list[str]:
+    """The members that the controller sees from outside."""
+    exempts = system.adapter.exempts_local_clients
+    return [member.name for member in system.members.values() if not exempts or controller.sees_from_outside(member.address)]
 
 
 def gather(

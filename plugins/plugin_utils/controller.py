@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import getpass
 import hashlib
+import ipaddress
 import os
 import socket
 from collections.abc import Mapping
@@ -23,6 +24,24 @@ def this_run() -> dict[str, Any]:
     pid = os.getppid()
     where = {"host": socket.gethostname(), "machine": _machine(), "boot": _boot(), "namespace": _namespace()}
     return {"user": user(), **where, "pid": pid, "started": _started(pid)}
+
+
+def sees_from_outside(address: str) -> bool:
+    """Whether what runs at *address* takes this machine for another one; nothing is sent to find that out."""
+    for family, kind, protocol, _name, there in _resolved(address):
+        with contextlib.suppress(OSError), socket.socket(family, kind, protocol) as udp:
+            udp.connect(there)
+            here = ipaddress.ip_address(str(udp.getsockname()[0]).partition("%")[0])
+            if here.is_loopback or str(here) == str(ipaddress.ip_address(str(there[0]).partition("%")[0])):
+                return False
+    return True
+
+
+def _resolved(address: str) -> list[Any]:
+    try:
+        return socket.getaddrinfo(address, 9, type=socket.SOCK_DGRAM)
+    except (OSError, UnicodeError):
+        return []
 
 
 def user() -> str:

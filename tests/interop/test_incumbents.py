@@ -17,7 +17,7 @@ import pytest
 from ansible_collections.mutual.tls.plugins.module_utils import keystore as core
 from ansible_collections.mutual.tls.plugins.module_utils import x509
 from ansible_collections.mutual.tls.plugins.module_utils.entries import PrivateKeyEntry, TrustedCertEntry
-from ansible_collections.mutual.tls.plugins.module_utils.plan.store import parse_timestamp
+from ansible_collections.mutual.tls.plugins.module_utils.x509 import parse_timestamp
 from ansible_collections.mutual.tls.plugins.modules import keystore_info
 
 from ..unit.factory import DAY, NOW, PASSWORD, Issued, Keytool, issue, openssl, pem

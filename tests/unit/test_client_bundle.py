@@ -27,7 +27,7 @@ class Asked(ActionModule):  # type: ignore[misc]  # Ansible has no types
         self.known = known
         self.asked: list[tuple[str, dict[str, Any]]] = []
 
-    def _ask(self, module: str, **arguments: Any) -> dict[str, Any]:
+    def ask(self, module: str, **arguments: Any) -> dict[str, Any]:
         self.asked.append((module, arguments))
         return {"authorities": [], "certificates": {}, **self.known}
 

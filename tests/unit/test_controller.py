@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -97,3 +98,22 @@ def test_only_a_dead_runs_transaction_is_closed_by_another(words: dict[str, Any]
         patch.setattr(transaction.ActionBase, "run", lambda *_arguments: {})
         result = action.run(None, {})
     assert (len(ran), bool(result.get("skipped"))) == (runs, not runs)
+
+
+@pytest.mark.parametrize(
+    ("address", "outside"),
+    [("127.0.0.1", False), ("127.3.4.5", False), ("::1", False), ("192.0.2.1", True), ("no.such.name.invalid", True)],
+)
+def test_who_is_on_this_machine_sees_the_controller_from_within(address: str, outside: bool) -> None:
+    assert controller.sees_from_outside(address) is outside
+
+
+def test_an_address_of_this_machine_is_within() -> None:
+    """Whatever route leads to it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        try:
+            udp.connect(("192.0.2.1", 9))
+        except OSError:
+            pytest.skip("this machine has no route to others")
+        own = udp.getsockname()[0]
+    assert not controller.sees_from_outside(own)

@@ -145,7 +145,10 @@ def check_passphrase(passphrase: str) -> None:
 
 
 def directory_facts(directory: Directory, revoking: Sequence[Line] = ()) -> dict[str, Any]:
-    """What a plan needs to know of an authority, and nothing secret: its CAs of each generation, and whom it revoked or is *revoking*."""
+    """What a plan needs to know of an authority, and nothing secret: its CAs of each generation, and whom it revoked or is *revoking*.
+
+    What was made for a look only is left out: it is over before anybody could act upon it.
+    """
     now = x509.timestamp(x509.now())
     lines = {**directory.ledger.certificates, **{line.certificate: line for line in revoking}}
     return {
@@ -153,7 +156,7 @@ def directory_facts(directory: Directory, revoking: Sequence[Line] = ()) -> dict
         "revoked": [
             {name: getattr(line, name) for name in ("name", "authority", "generation", "sha256", "serial", "time", "reason", "not_after")}
             for line in lines.values()
-            if line.state == "revoked" and line.not_after > now
+            if line.state == "revoked" and line.not_after > now and not line.is_probe
         ],
         "revoked_keys": _revoked_keys(lines.values()),
     }

@@ -9,7 +9,7 @@ First everything is judged, then everything is signed in memory, then the ledger
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,8 +27,6 @@ from ansible_collections.mutual.tls.plugins.module_utils.authority.requests impo
 from ansible_collections.mutual.tls.plugins.module_utils.authority.wishes import AuthorityWish, Change, Task
 from ansible_collections.mutual.tls.plugins.module_utils.crls import Crl
 from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError
-
-_UTC = datetime.timezone.utc
 
 
 @dataclass
@@ -49,7 +47,7 @@ def carry_out(directory: Directory, task: Task, passphrase: str, now: datetime.d
 
     Raises InputError, TrustError (naming every request that is refused), PasswordError or StoreError, after which nothing was signed.
     """
-    now = now.astimezone(_UTC).replace(microsecond=0)
+    now = now.astimezone(datetime.timezone.utc).replace(microsecond=0)
     check_passphrase(passphrase)
     keys = proven_keys(directory.ledger, task)
     run = _Run(directory, task, passphrase, now, check)
@@ -182,7 +180,7 @@ class _Run:
             if name != wish.name or x509.not_after(x509.load_certificate(authority.certificate)) <= self.now:
                 continue
             revoked = list(self._revoked(name, generation))
-            reason = self._reason_to_list(wish, authority, revoked)
+            reason = self._reason_to_list(wish, authority, {_listed(line).serial for line in revoked if not line.is_probe})
             if reason is not None and not self.directory.has_key(authority) and not self._is_ours(authority):
                 self.outcome.notes.append(
                     f"{reason}, of '{name}', generation {generation}, whose key is not here: its owner has to make one"
@@ -191,24 +189,24 @@ class _Run:
                 self._note(f"{name} {generation}", "list", reason)
                 if not self.check:
                     number = (authority.crl.number or 0) + 1 if authority.crl is not None else 1
-                    crl = make_crl(self._issuer(authority), revoked, number, now=self.now, valid_for=wish.crl_valid_for)
+                    crl = make_crl(self._issuer(authority), map(_listed, revoked), number, now=self.now, valid_for=wish.crl_valid_for)
                     self.directory.write_crl(authority, crl)
 
     def _is_ours(self, authority: Authority) -> bool:
         """Whether the CA was made here, so that its key should be here, too."""
         return any(line.generation == authority.generation for line in self.directory.ledger.of(f"{authority.name} CA"))
 
-    def _revoked(self, name: str, generation: int) -> Iterator[Revoked]:
+    def _revoked(self, name: str, generation: int) -> Iterator[Line]:
         """What is revoked and would not have expired by itself."""
         for line in {**self.directory.ledger.certificates, **{each.certificate: each for each in self.outcome.revoked}}.values():
             if line.state == "revoked" and (line.authority, line.generation) == (name, generation) and not line.is_over(self.now):
-                yield Revoked(int(line.serial, 16), _moment(line.time), line.reason or "unspecified")
+                yield line
 
-    def _reason_to_list(self, wish: AuthorityWish, authority: Authority, revoked: Sequence[Revoked]) -> str | None:
+    def _reason_to_list(self, wish: AuthorityWish, authority: Authority, revoked: Collection[int]) -> str | None:
         crl = authority.crl
         if crl is None:
             return "there is no revocation list yet"
-        if not {each.serial for each in revoked} <= crl.serials:
+        if not crl.serials.issuperset(revoked):
             return "the revocation list does not name everybody who is revoked"
         if crl.next_update - self.now < wish.crl_renew_before:
             least = x509.format_duration(wish.crl_renew_before)
@@ -234,6 +232,6 @@ def _subject(wish: AuthorityWish, generation: int, key: Any) -> str:
     return unique if generation == 1 else f"{unique},OU=generation {generation}"
 
 
-def _moment(text: str) -> datetime.datetime:
-    """A time as x509.timestamp writes it."""
-    return datetime.datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=_UTC)
+def _listed(line: Line) -> Revoked:
+    """A revoked certificate as a list names it."""
+    return Revoked(int(line.serial, 16), x509.parse_timestamp(line.time), line.reason or "unspecified")

@@ -21,6 +21,9 @@ from ansible_collections.mutual.tls.plugins.module_utils import x509
 from ansible_collections.mutual.tls.plugins.module_utils.errors import StoreError
 from ansible_collections.mutual.tls.plugins.module_utils.files import read_if_present
 
+#: The name of a certificate that is made to see whether servers accept it, and revoked at once. It lasts for minutes.
+PROBE = "(probe)"
+
 
 @dataclass(frozen=True)
 class Line:
@@ -75,6 +78,11 @@ class Line:
     def state_at(self, now: datetime.datetime) -> str:
         """Its state, or ``expired``."""
         return "expired" if self.state in ("issued", "pending") and self.is_over(now) else self.state
+
+    @property
+    def is_probe(self) -> bool:
+        """Whether it was made for a look only: it is over before servers would have a list, so none is made for its sake."""
+        return self.name == PROBE
 
     @property
     def certificate(self) -> tuple[str, int, str, str]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.mutual.tls.plugins.module_utils import x509
+from ansible_collections.mutual.tls.plugins.module_utils.authority.ledger import PROBE
 from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError
 
 #: What a certificate may be used for, by the word for it.
@@ -24,6 +25,7 @@ USAGES = ("server", "client")
 REASONS = ("unspecified", "key_compromise", "affiliation_changed", "superseded", "cessation_of_operation", "privilege_withdrawn")
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
+_PROBE_LASTS = datetime.timedelta(minutes=15)
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,9 @@ class Request:
             request = replace(request, renew_before=sooner)
         x509.parse_name(request.subject)
         x509.parse_alternative_names(request.subject_alt_name)
+        if request.name == PROBE and (request.valid_for > _PROBE_LASTS or not request.pending):
+            # Nobody makes a list for its sake when it is revoked.
+            raise InputError(f"'{PROBE}' is the name of what is pending and lasts {x509.format_duration(_PROBE_LASTS)} at most.")
         return request
 
 

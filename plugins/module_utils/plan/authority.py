@@ -66,6 +66,8 @@ class AuthorityFacts:
     awaited: frozenset[str] = frozenset()
     #: What is to be revoked and stands on no list: C(name), C(authority), C(generation), C(serial), C(not_after).
     unlisted: tuple[Mapping[str, Any], ...] = ()
+    #: Name -> what was issued to it, the oldest first, as the module authority_info returns it; of people only.
+    certificates: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
     #: What a person should know.
     notes: tuple[str, ...] = ()
     #: Why nothing is known, if so.
@@ -75,6 +77,10 @@ class AuthorityFacts:
         """The CA *name* of the latest generation."""
         found = [ca for ca in self.cas if ca.name == name]
         return found[-1] if found else None
+
+    def certificates_of(self, name: str, ca: str) -> list[Mapping[str, Any]]:
+        """What the CA of that name, of any generation, issued to somebody who is no member."""
+        return [each for each in self.certificates.get(name, ()) if each["authority"] == ca]
 
     def has_revoked(self, entry: EntryFacts) -> bool:
         """Whether the certificate of a key is not to be accepted any more."""
@@ -132,6 +138,7 @@ def read_authority(collected: Mapping[str, Any] | None, signed: Mapping[str, Any
         external="awaited" in data,
         awaited=frozenset(each["name"] for each in data.get("awaited") or ()),
         unlisted=tuple(data.get("unlisted") or ()),
+        certificates={name: tuple(found) for name, found in (data.get("certificates") or collected.get("certificates") or {}).items()},
         notes=tuple(map(str, collected.get("notes") or ())),
     )
 

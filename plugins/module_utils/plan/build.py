@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from ansible_collections.mutual.tls.plugins.module_utils import settings, x509
 from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError
+from ansible_collections.mutual.tls.plugins.module_utils.plan import people
 from ansible_collections.mutual.tls.plugins.module_utils.plan.activation import activation, old_and_new_fit
 from ansible_collections.mutual.tls.plugins.module_utils.plan.authority import NO_AUTHORITY, AuthorityFacts, generations, signer_of
 from ansible_collections.mutual.tls.plugins.module_utils.plan.changes import Change, Plan
@@ -27,6 +28,7 @@ from ansible_collections.mutual.tls.plugins.module_utils.plan.store import Entry
 from ansible_collections.mutual.tls.plugins.module_utils.plan.stores import Stores, check_certificates, store_wishes
 from ansible_collections.mutual.tls.plugins.module_utils.plan.system import Member, System
 
+_DEMAND = "demand certificates"
 _REMEDY = "Run it when all members are reached, or revoke the one that is gone (mtls_revoked)"
 
 
@@ -37,10 +39,12 @@ def build(
     *,
     unreachable: str = "stop",
     authority: AuthorityFacts | None = None,
+    allow_lock_out: bool = False,
 ) -> Plan:
     """The plan for *system* as *facts* (one for each member) measured it; *unreachable* is ``stop`` or ``skip``.
 
-    *authority* is what the trust model of that name needs, and what another one takes back.
+    *authority* is what the trust model of that name needs, and what another one takes back. *allow_lock_out*: certificates may begin to
+    be required though nobody of the people has one.
     """
     plan = Plan()
     if system.trust_model == "authority" and (authority is None or authority.failure is not None):
@@ -59,6 +63,7 @@ def build(
     if plan.faults:
         return plan
     _plan_authority(plan, system, authority)
+    plan.bundles = dict(people.due(system, authority, _replaced(system, authority)))
     stores = store_wishes(system, facts, authority)
     plan.faults.extend(list_faults(system, facts, stores, authority, now))
     managed = [member for member in system.members.values() if facts[member.name].reached and not member.revoked]
@@ -82,6 +87,8 @@ def build(
     plan.verdicts = list(prove(system, facts, stores, plan.identities, now, plan.without))
     plan.faults.extend(_passwords_before_certificates(plan, authority))
     plan.faults.extend(_unproven_flips(plan, system, facts))
+    if not allow_lock_out:
+        plan.faults.extend(_lock_outs(plan, system, facts, authority))
     plan.faults.extend(_unproven_identities(plan, system, new_identities))
     plan.restarts = activation(system, facts, _causes(plan, authority))
     accepted = set(accepted_on_sockets(system, facts, authority)) if system.phased else ()
@@ -106,9 +113,14 @@ def _plan_authority(plan: Plan, system: System, authority: AuthorityFacts) -> No
     plan.changes.extend(
         Change("(authority)", "authority", change["entry"], change["action"], change["reason"]) for change in authority.changes
     )
-    for name, (generation, why) in generations(system, authority).items() if not authority.external else ():
+    for name, (generation, why) in _replaced(system, authority).items():
         plan.generations[name] = generation
         plan.changes.append(Change("(authority)", "authority", name, "replace", why))
+
+
+def _replaced(system: System, authority: AuthorityFacts) -> dict[str, tuple[int, str]]:
+    """CA -> the generation that it is replaced by whatever the inventory wishes, and why; somebody else's is not ours to replace."""
+    return {} if authority.external else generations(system, authority)
 
 
 def _plan_store(
@@ -254,6 +266,27 @@ def _unproven_flips(plan: Plan, system: System, facts: Mapping[str, Facts]) -> I
             yield f"'{server}' would begin to {flip}, and the link {verdict.link.name} cannot be proven: {verdict.reason}. {_REMEDY}"
 
 
+def _lock_outs(plan: Plan, system: System, facts: Mapping[str, Facts], authority: AuthorityFacts) -> Iterator[str]:
+    """Servers of people that would begin to demand certificates, while nobody of the people has one."""
+    demanding = [
+        name
+        for name, wished in plan.settings.items()
+        if system.serves_people(system.members[name].kind) and _flip(system, wished, facts[name].settings) == _DEMAND
+    ]
+    if not demanding:
+        return
+    if authority.external or people.holders(system, authority, _replaced(system, authority)):
+        return
+    if plan.bundles:
+        plan.needs_bundle = True
+        return
+    servers, names = (", ".join(f"'{name}'" for name in each) for each in (demanding, system.outsiders))
+    yield (
+        f"{servers} would begin to demand certificates, and none of {names} (mtls_clients) has a valid bundle: nobody could come in. Give "
+        "somebody one (mutual.tls.issue_client -e client=NAME), or set mtls_allow_lock_out if that is meant"
+    )
+
+
 def _flip(system: System, wished: Mapping[str, str], found: SettingsFacts | None) -> str | None:
     """What a server would begin to do with its new settings that could shut clients out."""
     if found is None:
@@ -261,7 +294,7 @@ def _flip(system: System, wished: Mapping[str, str], found: SettingsFacts | None
     new = {name for name, value in wished.items() if found.values.get(name) != value}
     for name, value in system.adapter.settings.items():
         if name in new and system.client_auth == "required" and "{require_client_auth}" in value:
-            return "demand certificates"
+            return _DEMAND
         if name in new and name not in found.values and ("{keystore_path}" in value or "{identity_path}" in value):
             return "speak TLS"
     return None

@@ -56,6 +56,10 @@ class Plan:
     absent_keys: dict[str, list[str]] = field(default_factory=dict)
     #: Members among those from whose store everything goes that nobody names.
     purge: list[str] = field(default_factory=list)
+    #: Who gets a bundle, and why: people, who are no members.
+    bundles: dict[str, str] = field(default_factory=dict)
+    #: Whether certificates begin to be required, and nobody of the people has one but those who get one in this run.
+    needs_bundle: bool = False
     #: Member -> all its settings that are not secret; only where any setting changes.
     settings: dict[str, dict[str, str]] = field(default_factory=dict)
     #: Member -> the revocation lists (PEM) that its PEM files are to have; only where one of these files changes.
@@ -76,7 +80,7 @@ class Plan:
         """``unprovable`` when a link fails or something is at fault, ``pending`` when there is something to do, else ``clean``."""
         if self.faults or any(verdict.outcome == "fails" for verdict in self.verdicts):
             return "unprovable"
-        return "pending" if self.changes or self.more or self.awaited else "clean"
+        return "pending" if self.changes or self.bundles or self.more or self.awaited else "clean"
 
     @property
     def without(self) -> list[str]:
@@ -107,6 +111,8 @@ class Plan:
             "absent_keys": self.absent_keys,
             "purge": self.purge,
             "settings": self.settings,
+            "bundles": self.bundles,
+            "needs_bundle": self.needs_bundle,
             "pem": self.pem,
             "later": self.later,
             "more": self.more,

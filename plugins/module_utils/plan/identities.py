@@ -28,7 +28,6 @@ from ansible_collections.mutual.tls.plugins.module_utils.plan.store import (
     IdentityWish,
     StoreChange,
     identity_change,
-    parse_timestamp,
     trusted_after,
 )
 from ansible_collections.mutual.tls.plugins.module_utils.plan.stores import Stores
@@ -103,7 +102,7 @@ def _works(
     """Whether anybody may accept what the member presents now; what nobody accepts waits for nothing."""
     if entry.fault or entry.locked or not entry.key_matches or authority.has_revoked(entry):
         return False
-    if entry.not_after is None or parse_timestamp(entry.not_after) <= now:
+    if entry.not_after is None or x509.parse_timestamp(entry.not_after) <= now:
         return False
     return is_signed(entry, authority) or any(_trusts(entry.sha256, facts[partner.name]) for partner in system.partners(member))
 

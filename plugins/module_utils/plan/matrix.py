@@ -12,21 +12,24 @@ from typing import Any
 from ansible_collections.mutual.tls.plugins.module_utils.plan.measured import Facts
 from ansible_collections.mutual.tls.plugins.module_utils.plan.system import Adapter, Endpoint, Link, Member, System
 
+#: Who looks as people do, where people connect who are no members.
+CONTROLLER = "(controller)"
+
 
 @dataclass(frozen=True)
 class PlannedProbe:
-    """One handshake, made on the host of *member*."""
+    """One handshake, made on the host of *member*, or on the controller."""
 
     member: str
     link: Link
-    #: What the client presents: its ``keystore``'s key, ``nothing``, or a ``stranger``'s key.
+    #: What the client presents: its ``keystore``'s key, ``nothing``, a ``stranger``'s key, or like a ``person`` one that was signed for.
     present: str
     expect: str
 
     @property
     def client(self) -> str:
         """Who the client is, as the matrix says it."""
-        names = {"nothing": "(no certificate)", "stranger": "(a stranger)"}
+        names = {"nothing": "(no certificate)", "stranger": "(a stranger)", "person": "(somebody with a certificate)"}
         return names.get(self.present, self.member)
 
     def to_option(self, source_address: str | None, adapter: Adapter | None = None) -> dict[str, Any]:
@@ -57,8 +60,19 @@ class Matrix:
     faults: tuple[str, ...]
 
 
-def matrix(system: System, facts: Mapping[str, Facts], without: Collection[str] = ()) -> Matrix:
-    """The handshakes that show what *system* does, as far as its members were reached, and have an identity: not those *without*."""
+def matrix(
+    system: System,
+    facts: Mapping[str, Facts],
+    without: Collection[str] = (),
+    *,
+    in_sight: Collection[str] = (),
+    for_person: Collection[str] = (),
+) -> Matrix:
+    """The handshakes that show what *system* does, as far as its members were reached, and have an identity: not those *without*.
+
+    *in_sight*: members that the controller sees from outside, and looks at as people do; *for_person*: those of them to which it also
+    shows a certificate that was signed as people's are.
+    """
     probes: list[PlannedProbe] = []
     notes: list[str] = []
     from_outside: dict[tuple[str, str], Link] = {}
@@ -84,9 +98,13 @@ def matrix(system: System, facts: Mapping[str, Facts], without: Collection[str] 
         "nothing": "refused" if system.client_auth == "required" else "accepted",
         "stranger": "accepted" if system.client_auth == "none" else "refused",
     }
-    probes.extend(
-        PlannedProbe(link.client, link, present, expect) for link in from_outside.values() for present, expect in expected.items()
-    )
+    from_controller = list(_from_controller(system, facts, in_sight))
+    for link in (*from_outside.values(), *from_controller):
+        probes.extend(PlannedProbe(link.client, link, present, expect) for present, expect in expected.items())
+    for link in from_controller:
+        from_outside.setdefault((link.server, link.endpoint), link)
+        if link.server in for_person:
+            probes.append(PlannedProbe(link.client, link, "person", "accepted"))
     for member in system.members.values():
         if member.revoked:
             _probe_revoked(system, facts, member, probes, notes)
@@ -106,6 +124,20 @@ def on_disk(system: System, facts: Mapping[str, Facts], member: str) -> str | No
     store = facts[member].store
     identity = store.identity(system.key_alias(system.members[member])) if store is not None else None
     return identity.sha256 if identity is not None else None
+
+
+def looked_at(system: System, members: Collection[str]) -> list[str]:
+    """Those of the *members* to which people connect, so that somebody with a certificate has to be let in."""
+    return [name for name in members if system.client_auth != "none" and system.serves_people(system.members[name].kind)]
+
+
+def _from_controller(system: System, facts: Mapping[str, Facts], in_sight: Collection[str]) -> Iterator[Link]:
+    """The links that people have, from the controller."""
+    for server in system.members.values():
+        if server.name in in_sight and facts[server.name].reached and not server.revoked and system.serves_people(server.kind):
+            for endpoint in server.endpoints:
+                if endpoint.port is not None:
+                    yield Link(CONTROLLER, server.name, endpoint.name, server.address, endpoint.port)
 
 
 def _is_outside(system: System, link: Link) -> bool:

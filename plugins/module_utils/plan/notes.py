@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping
 from ansible_collections.mutual.tls.plugins.module_utils import x509
 from ansible_collections.mutual.tls.plugins.module_utils.plan.measured import Facts, StoreFacts
 from ansible_collections.mutual.tls.plugins.module_utils.plan.proof import clock_words
-from ansible_collections.mutual.tls.plugins.module_utils.plan.store import IdentityWish, parse_timestamp
+from ansible_collections.mutual.tls.plugins.module_utils.plan.store import IdentityWish
 from ansible_collections.mutual.tls.plugins.module_utils.plan.stores import Stores, connected_strangers
 from ansible_collections.mutual.tls.plugins.module_utils.plan.system import System
 
@@ -110,7 +110,7 @@ def _ending(system: System, facts: Mapping[str, Facts], identities: Collection[s
         if entry is None or entry.not_after is None:
             continue
         least = measured.identity_wish.renew_before if measured.identity_wish is not None else usual
-        left = parse_timestamp(entry.not_after) - now
+        left = x509.parse_timestamp(entry.not_after) - now
         if datetime.timedelta() < left < least:
             why = "nobody wishes it to be renewed" if measured.reached else "it was not reached"
             yield (

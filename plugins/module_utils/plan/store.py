@@ -327,7 +327,7 @@ def reasons_to_renew(wish: IdentityWish, entry: EntryFacts, now: datetime.dateti
         yield "its certificate is for another key"
     if wish.signer == "key" and not entry.self_issued:
         yield f"it was signed by '{entry.issuer}' where its own key is to sign it"
-    end = parse_timestamp(entry.not_after)
+    end = x509.parse_timestamp(entry.not_after)
     if end <= now:
         yield f"it expired on {entry.not_after}"
     elif end - now < wish.renew_before:
@@ -407,11 +407,6 @@ def check_alias(alias: str, option: str) -> None:
     """Refuse an alias that no store can hold, or that nobody could name."""
     if not alias.strip() or not alias.isprintable():
         raise InputError(f"'{option}' is {alias!r}; an alias is a text of at least one printable character.")
-
-
-def parse_timestamp(text: str) -> datetime.datetime:
-    """A moment as x509.timestamp writes it."""
-    return datetime.datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=datetime.timezone.utc)
 
 
 def _listed(names: Sequence[str]) -> str:

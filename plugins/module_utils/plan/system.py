@@ -160,8 +160,13 @@ class System:
     @property
     def people_connect(self) -> bool:
         """Whether somebody who is no member connects with a certificate of the authority's: who has a bundle, and no host here."""
+        return self.trust_model == "authority" and bool(self.outsiders)
+
+    @functools.cached_property
+    def outsiders(self) -> tuple[str, ...]:
+        """People and desktops that are no members, but for revoked ones."""
         known = {*self.revoked, *self.members}
-        return self.trust_model == "authority" and any(name not in known for name in self.people)
+        return tuple(name for name in self.people if name not in known)
 
     def serves_people(self, kind: str) -> bool:
         """Whether people connect to members of the kind."""

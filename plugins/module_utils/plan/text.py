@@ -40,7 +40,7 @@ def plan_text(system: System, plan: Plan) -> str:
     links = len(plan.verdicts)
     wishes = f"trust model {system.trust_model}, client auth {system.client_auth}"
     lines = [f"Plan for {system.adapter.name}: {wishes}, {len(system.members)} members, {links} links"]
-    if plan.changes:
+    if plan.changes or plan.bundles:
         lines.append(table(("MEMBER", "WHAT", "ACTION", "WHICH", "WHY"), _grouped(plan)))
     elif not plan.faults and not plan.more and not plan.awaited:
         lines.append("  Nothing is to be changed and nothing is to be restarted.")
@@ -56,10 +56,12 @@ def plan_text(system: System, plan: Plan) -> str:
 
 
 def _grouped(plan: Plan) -> list[tuple[str, ...]]:
-    """The changes; those of one member that differ in the subject only share a row, and in long plans so do members."""
+    """The changes, and the bundles; those of one member that differ in the subject only share a row, and in long plans so do members."""
     rows: dict[tuple[str, str, str, str], list[str]] = {}
     for change in plan.changes:
         rows.setdefault((change.member, change.what, change.action, change.reason), []).append(change.subject)
+    for name, reason in plan.bundles.items():
+        rows.setdefault(("(people)", "bundle", "issue", reason), []).append(name)
     shown: list[tuple[str, ...]] = [
         (member, what, action, _shortened(subjects), reason) for (member, what, action, reason), subjects in rows.items()
     ]

@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Any
 
 from ansible_collections.mutual.tls.plugins.module_utils import x509
 from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError
@@ -37,6 +38,12 @@ class Probe:
     #: Seconds for the connection (to each address that the host's name has), and as many for the handshake.
     timeout: float = 10
     source_address: str | None = None
+
+    @classmethod
+    def from_options(cls, wish: Mapping[str, Any], identity: Identity | None, trusted: Sequence[bytes]) -> Probe:
+        """The probe in a module's options; what C(present) stands for is *identity*."""
+        same = {name: wish[name] for name in ("name", "host", "port", "server_name", "expect", "timeout", "source_address")}
+        return cls(**same, identity=identity, trusted=trusted, send=wish["send"].encode("utf-8") if wish["send"] else None)
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,20 @@ class Outcome:
         if expect == "refused":
             return self.outcome == "refused" and self.refused_by == "server" and self.judged
         return self.outcome == expect
+
+    def to_result(self, wish: Mapping[str, Any]) -> dict[str, Any]:
+        """The outcome as modules return it, with the options of its probe (*wish*)."""
+        return {
+            **{key: wish[key] for key in ("name", "host", "port", "present", "expect")},
+            "outcome": self.outcome,
+            "refused_by": self.refused_by,
+            "as_expected": self.as_expected(wish["expect"]),
+            "reason": self.reason,
+            "protocol": self.protocol,
+            "cipher": self.cipher,
+            "peer_sha256": self.peer_sha256,
+            "peer_certificate": self.peer_certificate,
+        }
 
     def describe(self) -> str:
         """The outcome in words, to follow the name of the probe."""

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from ansible_collections.mutual.tls.plugins.module_utils import x509
 from ansible_collections.mutual.tls.plugins.module_utils.authority import directory as directory_file
 from ansible_collections.mutual.tls.plugins.module_utils.authority.directory import Directory, certificates_of, directory_facts
+from ansible_collections.mutual.tls.plugins.module_utils.authority.ledger import PROBE
 from ansible_collections.mutual.tls.plugins.module_utils.authority.wishes import AuthorityWish, Confirmation, Request, Revocation
 from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError, MtlsError, PasswordError, StoreError, TrustError
 
@@ -498,9 +499,10 @@ def test_the_directory_says_nothing_secret(path: Path) -> None:
 # --- bundles, which somebody has or has not ---------------------------------------------------------------------------
 
 
-def pending(path: Path, name: str = "alice", **given: Any) -> str:
+def pending(path: Path, name: str = "alice", valid_for: datetime.timedelta = 100 * DAY, **given: Any) -> str:
     """A certificate that waits for its bundle's password to be told; its fingerprint."""
-    outcome = run(path, request(name, authority="clients", usages=("client",), pending=True), wishes=[CLIENTS], **given)
+    asked = request(name, authority="clients", usages=("client",), pending=True, valid_for=valid_for)
+    outcome = run(path, asked, wishes=[CLIENTS], **given)
     return x509.sha256(outcome.issued[name][0])
 
 
@@ -568,3 +570,25 @@ def test_what_is_over_is_told_as_expired_whether_somebody_had_it_or_not(path: Pa
     run(path, wishes=[CLIENTS], confirmed=[Confirmation("alice", pending(path, now=long_ago))], now=long_ago)
     pending(path, now=long_ago + DAY)
     assert states(path) == ["expired", "expired"]
+
+
+def test_what_was_made_for_a_look_is_revoked_and_no_list_is_made_for_its_sake(path: Path) -> None:
+    lasts = datetime.timedelta(minutes=10)
+    pending(path, name="alice")
+    pending(path, PROBE, valid_for=lasts)
+    before = listed(path)
+    assert done(run(path, wishes=[CLIENTS], revoked=[Revocation(PROBE)])) == [(PROBE, "revoke")]
+    assert (states(path, PROBE), listed(path)) == (["revoked"], before)
+    assert directory_facts(Directory(str(path)))["revoked"] == [], "no CA is replaced for its sake either"
+    assert done(run(path, wishes=[CLIENTS])) == []
+    run(path, wishes=[CLIENTS], revoked=[Revocation("alice")])
+    assert listed(path) == 2, "a list that is made for somebody else names it"
+
+
+@pytest.mark.parametrize("given", [{"valid_for": "16m"}, {"pending": False}])
+def test_nothing_else_goes_by_the_name_of_a_look(given: dict[str, Any]) -> None:
+    options = {"name": PROBE, "authority": "clients", "csr_content": csr(new_key()), "subject": "CN=x", "subject_alt_name": []}
+    options.update(usages=["client"], valid_for="15m", pending=True)
+    Request.from_options(options)
+    with pytest.raises(InputError, match="is the name of what is pending and lasts 15m at most"):
+        Request.from_options({**options, **given})

@@ -342,10 +342,11 @@ def test_a_plan_as_data_is_json_without_secrets() -> None:
     text = json.dumps(data) + plan_text(scene.system, plan)
     assert "PRIVATE KEY" not in text
     assert not [proof for name in scene.measured for proof in [scene[name]["proof"]] if proof in text]
-    identities = (
-        "identities revoked_keys cannot_wait awaited without self_sign install generations reprotect copies trust absent_keys purge"
+    expected = (
+        "state changes identities revoked_keys cannot_wait awaited without self_sign install generations reprotect copies trust "
+        "absent_keys purge settings bundles needs_bundle pem later more restarts may_roll links faults notes"
     )
-    assert list(data) == f"state changes {identities} settings pem later more restarts may_roll links faults notes".split()
+    assert list(data) == expected.split()
     assert data["trust"]["platform1"][1] == {"alias": "ec2", "cert_content": scene["ec2"]["store"]["entries"][0]["pem"]}
     assert data["restarts"][0] == {"member": "platform1", "process": "platform", "tier": "platform", "reason": "its keystore changes"}
 

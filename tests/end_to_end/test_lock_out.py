@@ -1,0 +1,130 @@
+# Copyright: (c) 2026, mutual.tls contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A gateway and people, and no other host: certificates are required of them only where somebody could come in, and was seen to."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from fleet import Run
+from web import NGINX, PORT, Web
+
+VARIABLES = {
+    "mtls_product": "nginx",
+    "mtls_trust_model": "authority",
+    "mtls_authority_path": "{{ inventory_dir }}/authority",
+    "mtls_authority_passphrase": "not the $word of stores",
+    "mtls_bundle_path": "{{ inventory_dir }}/bundles",
+    "mtls_key_type": "EC",
+    "mtls_clients": [{"name": "alice"}],
+}
+PERSON = "(somebody with a certificate)"
+#: What an administrator may have left in the server's block: whoever has a certificate is refused.
+REFUSES_PEOPLE = ' if ($ssl_client_verify = SUCCESS) { return 400 "The SSL certificate error"; }'
+
+pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed (Debian: apt-get install nginx-light)")
+
+
+@pytest.fixture(scope="module")
+def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
+    network = f"{64 + secrets.randbelow(150)}.{secrets.randbelow(250)}"
+    system = Web(tmp_path_factory.mktemp("lock_out"), network, dict(VARIABLES), {"gw1": "gateway"})
+    system.start()
+    try:
+        yield system
+    finally:
+        system.stop()
+
+
+def words(run: Run) -> str:
+    """What a run printed, however it was wrapped."""
+    return " ".join(run.output.split())
+
+
+def stranger(web: Web) -> str:
+    """What curl gets without a certificate."""
+    command = ["curl", "--silent", "--insecure", f"https://{web.addresses['gw1']}:{PORT}/"]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=20).stdout
+
+
+def played(web: Web, playbook: str, **more: Any) -> tuple[Run, list[dict[str, Any]]]:
+    """A run, and the handshakes that it made."""
+    report = web.root / "matrix.json"
+    report.unlink(missing_ok=True)
+    run, _shown = web.play_at_terminal(playbook, extra={"mtls_report_path": str(report), **more})
+    return run, json.loads(report.read_text())["links"] if report.exists() else []
+
+
+def ledger(web: Web, name: str) -> list[str]:
+    """The states that the certificates of somebody went through."""
+    lines = map(json.loads, (web.root / "authority" / "ledger.jsonl").read_text().splitlines())
+    return [line["state"] for line in lines if line["name"] == name]
+
+
+@pytest.fixture(scope="module")
+def disabled(web: Web) -> Run:
+    return played(web, "disable")[0]
+
+
+def test_nothing_is_required_while_nobody_could_come_in(web: Web, disabled: Run) -> None:
+    assert disabled.code == 0, disabled.output
+    assert "hello ," in stranger(web)
+    planned = web.play("plan", extra={"mtls_client_auth": "required"})
+    assert "(people) bundle issue alice there is none yet" in words(planned), planned.output
+    refused = web.play("enable")
+    assert refused.code != 0
+    assert "Name a directory for them in mtls_bundle_password_path" in words(refused)
+    assert "This run failed and was undone" in words(refused)
+    assert "hello ," in stranger(web)
+    revoked = web.play("enable", extra={"mtls_clients": [{"name": "alice", "state": "revoked"}, {"name": "bob"}], "mtls_revoked": ["bob"]})
+    assert revoked.code != 0
+    assert "hello ," in stranger(web)
+
+
+def test_what_refuses_somebody_with_a_certificate_is_undone(web: Web, disabled: Run) -> None:
+    web.configure("gw1", REFUSES_PEOPLE)
+    run, rows = played(web, "enable")
+    assert run.code != 0
+    assert [(row["client"], row["outcome"]) for row in rows if not row["as_expected"]] == [(PERSON, "refused")]
+    assert "This run failed and was undone" in words(run)
+    assert "Handshakes: 2 of 2 end as they did before the run" in words(run)
+    assert "hello ," in stranger(web)
+    web.configure("gw1")
+
+
+def test_somebody_with_a_certificate_is_seen_let_in_once(web: Web, disabled: Run) -> None:
+    web.configure("gw1")
+    run, rows = played(web, "enable")
+    assert run.code == 0, run.output
+    assert {row["client"]: row["outcome"] for row in rows} == {
+        "(no certificate)": "refused",
+        "(a stranger)": "refused",
+        PERSON: "accepted",
+    }
+    assert "400" in stranger(web)
+    looks = len(ledger(web, "(probe)"))
+    assert ledger(web, "(probe)") == ["pending", "revoked"] * (looks // 2)
+    again, rows = played(web, "enable")
+    assert (again.code, again.changed) == (0, 0), again.output
+    assert {row["client"] for row in rows} == {"(no certificate)", "(a stranger)"}
+    assert len(ledger(web, "(probe)")) == looks, "what has loaded nothing new needs no look"
+
+
+def test_what_is_required_stays_so_whatever_becomes_of_bundles(web: Web, disabled: Run) -> None:
+    """Nobody is left with a bundle, and the list that says so is not held back."""
+    run = web.play("site", extra={"mtls_clients": [{"name": "alice", "state": "revoked"}, {"name": "zoe"}]})
+    assert run.code == 0, run.output
+    assert "zoe: no bundle was made" in words(run)
+    listed = subprocess.run(
+        ["openssl", "crl", "-in", str(web.root / "authority" / "clients-1.crl.pem"), "-noout", "-text"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert listed.count("Serial Number:") >= 1
