@@ -33,8 +33,6 @@ LOGS = FOLDER / "logs"
 LAST_MINUTES = 6
 #: A job that takes longer than this many seconds is ended.
 LIMIT = 1800
-#: So many jobs run side by side: one more than cores, because an eighth of the time they all wait for a host to start or to time out.
-WORKERS = (os.cpu_count() or 1) + 1
 
 
 @dataclass
@@ -149,7 +147,7 @@ def work(slot: int, waiting: queue.SimpleQueue[Job], last_begin: float) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", help="scenarios or test files (default: all)")
-    parser.add_argument("--workers", type=int, default=WORKERS, help="how many run side by side (default: one more than there are cores)")
+    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="how many run side by side (default: one for each core)")
     parser.add_argument("--slot", type=int, default=1, help="the first worker's number, 1 to 250; others take the next (default: 1)")
     parser.add_argument(
         "--minutes", type=float, default=math.inf, help="how long all may take: what cannot be begun in time is left out, and named"
