@@ -66,6 +66,14 @@ demo: install ## Turn mutual TLS on in the embedded example system, and show it
 demo-clean: install ## Stop the embedded example system and remove it
 	@$(BIN)/python tests/stand_ins/mediationzone/demo.py --clean
 
+.PHONY: demo-web
+demo-web: install ## The same for people: nginx before a web application, bundles, and who is let in (nginx)
+	@$(BIN)/python tests/stand_ins/web_console/demo.py
+
+.PHONY: demo-web-clean
+demo-web-clean: install ## Stop what the demo of people started and remove it
+	@$(BIN)/python tests/stand_ins/web_console/demo.py --clean
+
 .PHONY: lint
 lint: install ## Check style, types and documentation
 	$(BIN)/ruff check --output-format concise .

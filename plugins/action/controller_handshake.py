@@ -17,9 +17,8 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible_collections.mutual.tls.plugins.module_utils import crypto, x509
 from ansible_collections.mutual.tls.plugins.module_utils.authority.ledger import PROBE
 from ansible_collections.mutual.tls.plugins.module_utils.errors import MtlsError
-from ansible_collections.mutual.tls.plugins.module_utils.options import probe_options
 from ansible_collections.mutual.tls.plugins.module_utils.tls.identity import Identity, stranger
-from ansible_collections.mutual.tls.plugins.module_utils.tls.probes import Probe, probe_all
+from ansible_collections.mutual.tls.plugins.module_utils.tls.probes import Probe, probe_all, probe_options
 from ansible_collections.mutual.tls.plugins.plugin_utils.authority_host import AUTHORITY, AsksAuthority, as_it_is, signed_chain
 
 _PROBE = probe_options(["nothing", "stranger", "person"], default="nothing")

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from ansible_collections.mutual.tls.plugins.module_utils.authority.wishes import REASONS, USAGES
@@ -82,19 +81,4 @@ def revoked_option() -> dict[str, Any]:
             "name": {"type": "str", "required": True},
             "reason": {"type": "str", "choices": list(REASONS), "default": "unspecified"},
         },
-    }
-
-
-def probe_options(present: Sequence[str], default: str) -> dict[str, Any]:
-    """The options of one handshake to make; *present* is what may be presented."""
-    return {
-        "name": {"type": "str", "required": True},
-        "host": {"type": "str", "required": True},
-        "port": {"type": "int", "required": True},
-        "server_name": {"type": "str"},
-        "source_address": {"type": "str"},
-        "present": {"type": "str", "choices": list(present), "default": default},
-        "expect": {"type": "str", "choices": ["accepted", "refused"], "default": "accepted"},
-        "send": {"type": "str"},
-        "timeout": {"type": "int", "default": 10},
     }

@@ -216,9 +216,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.mutual.tls.plugins.module_utils import keystore, x509
 from ansible_collections.mutual.tls.plugins.module_utils.edge import run
 from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError, PeerError, StoreError
-from ansible_collections.mutual.tls.plugins.module_utils.options import probe_options
 from ansible_collections.mutual.tls.plugins.module_utils.tls.identity import Identity, common_name_of, stranger
-from ansible_collections.mutual.tls.plugins.module_utils.tls.probes import Outcome, Probe, probe_all
+from ansible_collections.mutual.tls.plugins.module_utils.tls.probes import Outcome, Probe, probe_all, probe_options
 
 
 @dataclass(frozen=True)

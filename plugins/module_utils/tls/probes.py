@@ -46,6 +46,21 @@ class Probe:
         return cls(**same, identity=identity, trusted=trusted, send=wish["send"].encode("utf-8") if wish["send"] else None)
 
 
+def probe_options(present: Sequence[str], default: str) -> dict[str, Any]:
+    """The options of one probe, as modules take them; *present* is what may be presented."""
+    return {
+        "name": {"type": "str", "required": True},
+        "host": {"type": "str", "required": True},
+        "port": {"type": "int", "required": True},
+        "server_name": {"type": "str"},
+        "source_address": {"type": "str"},
+        "present": {"type": "str", "choices": list(present), "default": default},
+        "expect": {"type": "str", "choices": ["accepted", "refused"], "default": "accepted"},
+        "send": {"type": "str"},
+        "timeout": {"type": "int", "default": 10},
+    }
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How a probe ended.

@@ -1,0 +1,264 @@
+# Copyright: (c) 2026, mutual.tls contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A web console that knows nothing of certificates, behind nginx that the role gateway configures; curl, openssl and a browser connect."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import re
+import secrets
+import subprocess
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser import CHROMIUM, Browser
+from fleet import Run
+from web import NGINX, PORT, Web
+from web_console.application import Application
+
+HEALTH_PORT = 8081
+#: What an ordinary user's nginx needs beside what Debian's has.
+_CONFIGURATION = """
+pid {root}/nginx.pid;
+error_log {root}/error.log info;
+events {{ worker_connections 256; }}
+http {{
+  access_log {root}/access.log;
+  client_body_temp_path {root}/body;
+  proxy_temp_path {root}/proxy;
+  fastcgi_temp_path {root}/fastcgi;
+  uwsgi_temp_path {root}/uwsgi;
+  scgi_temp_path {root}/scgi;
+  {more}
+  include {root}/conf.d/*.conf;
+}}
+"""
+VARIABLES = {
+    "mtls_product": "nginx",
+    "mtls_trust_model": "authority",
+    "mtls_authority_path": "{{ inventory_dir }}/authority",
+    "mtls_authority_passphrase": "not the $word of stores",
+    "mtls_bundle_path": "{{ inventory_dir }}/bundles",
+    "mtls_key_type": "EC",
+    "mtls_clients": [{"name": "alice"}, {"name": "bob", "readers": ["linux"]}],
+}
+ONE_TIME = re.compile(r"^  (\S+) +([a-z2-9]{4}(?:-[a-z2-9]{4}){5})\r?$", re.MULTILINE)
+WITH_A_BROWSER = pytest.mark.skipif(CHROMIUM is None, reason="no browser (Debian: apt-get install chromium libnss3-tools)")
+
+pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed (Debian: apt-get install nginx-light)")
+
+
+@dataclass
+class Console(Web):
+    """One gateway in front of an application."""
+
+    upstream: str = ""
+
+    def host(self, name: str) -> dict[str, Any]:
+        address = self.addresses[name]
+        return {
+            **super().host(name),
+            "mtls_gateway_upstream": self.upstream,
+            "mtls_gateway_listen": [f"{address}:{PORT}"],
+            "mtls_gateway_health_listen": f"{address}:{HEALTH_PORT}",
+            "mtls_gateway_package": "",
+            "mtls_gateway_program": NGINX,
+            "mtls_gateway_path": str(self.root / name / "conf.d" / "console.conf"),
+        }
+
+    def configure(self, name: str, more: str = "") -> None:
+        """What is nginx's own, without any server."""
+        home = self.root / name
+        (home / "conf.d").mkdir(exist_ok=True)
+        (home / "nginx.conf").write_text(_CONFIGURATION.format(root=home, more=more), encoding="utf-8")
+
+    def curl(self, *options: str, person: str = "", password: str = "", path: str = "/told") -> str:
+        """What curl got, as a person with a bundle or with nothing; its complaint otherwise."""
+        bundle = self.root / "bundles" / f"{person}.p12"
+        config = [f'cert = "{bundle}:{password}"', 'cert-type = "P12"'] if person else []
+        ca = self.root / "bundles" / "server_ca.crt"
+        command = ["curl", "--silent", "--show-error", "--cacert", str(ca), "--config", "-", *options]
+        done = subprocess.run(
+            [*command, f"https://{self.addresses['gw1']}:{PORT}{path}"],
+            input="\n".join(config),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=20,
+        )
+        return done.stdout + done.stderr
+
+    @property
+    def written(self) -> Path:
+        """The file of the role."""
+        return self.root / "gw1" / "conf.d" / "console.conf"
+
+
+@pytest.fixture(scope="module")
+def application() -> Iterator[str]:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Application) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def console(tmp_path_factory: pytest.TempPathFactory, application: str) -> Iterator[Console]:
+    network = f"{64 + secrets.randbelow(150)}.{secrets.randbelow(250)}"
+    system = Console(tmp_path_factory.mktemp("console"), network, dict(VARIABLES), {"gw1": "gateway"}, upstream=application)
+    system.start()
+    try:
+        yield system
+    finally:
+        system.stop()
+
+
+def passed(run: Run) -> Run:
+    assert run.code == 0, run.output[-6000:]
+    return run
+
+
+@pytest.fixture(scope="module")
+def passwords(console: Console) -> dict[str, str]:
+    """One run from nothing: a server that demands certificates, and bundles for everybody."""
+    run, shown = console.play_at_terminal("site")
+    passed(run)
+    return dict(ONE_TIME.findall(shown))
+
+
+def test_the_application_is_told_who_it_is(console: Console, passwords: dict[str, str]) -> None:
+    told = json.loads(console.curl(person="alice", password=passwords["alice"]))
+    assert (told["X_CLIENT_VERIFY"], told["X_CLIENT_SUBJECT"]) == ("SUCCESS", "CN=alice")
+    shown = ["openssl", "pkcs12", "-in", str(console.root / "bundles" / "alice.p12"), "-passin", "env:WORD", "-nokeys", "-clcerts"]
+    certificate = subprocess.run(shown, env={"PATH": "/usr/bin:/bin", "WORD": passwords["alice"]}, capture_output=True, check=True).stdout
+    for option, header in (("-fingerprint", "X_CLIENT_FINGERPRINT"), ("-serial", "X_CLIENT_SERIAL")):
+        printed = subprocess.run(["openssl", "x509", "-noout", option], input=certificate, capture_output=True, check=True).stdout
+        assert printed.decode().strip().rpartition("=")[2].replace(":", "").lower() == told[header].lower()
+    assert told["X_FORWARDED_PROTO"] == "https"
+    assert "No required SSL certificate was sent" in console.curl()
+
+
+def test_a_second_run_changes_nothing(console: Console, passwords: dict[str, str]) -> None:
+    again = passed(console.play("site"))
+    assert again.changed == 0, again.output
+
+
+FORGED = {
+    "X-Client-Subject": "CN=root",
+    "x-client-subject": "CN=root",
+    "X_Client_Subject": "CN=root",
+    "x_client_verify": "SUCCESS",
+    "X-Client-Verify": "SUCCESS",
+    "X-CLIENT-FINGERPRINT": "ab",
+    "X-Client_Serial": "01",
+    "X-Forwarded-For": "192.0.2.99",
+    "X-Real-Ip": "192.0.2.99",
+    "Forwarded": "for=192.0.2.99",
+    # A proxy in between would leave out what is named here.
+    "Connection": "X-Client-Subject, X-Client-Verify",
+}
+
+
+def forged() -> list[str]:
+    return [word for name, value in FORGED.items() for word in ("--header", f"{name}: {value}")]
+
+
+def test_nobody_says_of_himself_who_he_is(console: Console, passwords: dict[str, str]) -> None:
+    told = json.loads(console.curl(*forged(), person="bob", password=passwords["bob"]))
+    assert (told["X_CLIENT_VERIFY"], told["X_CLIENT_SUBJECT"]) == ("SUCCESS", "CN=bob")
+    assert not [value for value in told.values() if "root" in value or "192.0.2.99" in value]
+    assert len(told["X_CLIENT_FINGERPRINT"]) == 40
+    assert told["X_CLIENT_SERIAL"] != "01"
+
+
+@pytest.mark.parametrize(("version", "spoken"), [("tls1", False), ("tls1_1", False), ("tls1_2", True), ("tls1_3", True)])
+def test_only_versions_that_are_still_good_are_spoken(console: Console, passwords: dict[str, str], version: str, spoken: bool) -> None:
+    client = ["openssl", "s_client", f"-{version}", "-cipher", "ALL:@SECLEVEL=0", "-connect", f"{console.addresses['gw1']}:{PORT}"]
+    done = subprocess.run(client, input="", capture_output=True, text=True, check=False, timeout=20)
+    assert ("Server certificate" in done.stdout) is spoken, done.stdout + done.stderr
+    assert spoken or "alert protocol version" in done.stderr, "not for want of a cipher on our side"
+
+
+def test_it_says_that_it_is_alive_and_nothing_else_without_tls(console: Console, passwords: dict[str, str]) -> None:
+    def plain(path: str) -> str:
+        url = f"http://{console.addresses['gw1']}:{HEALTH_PORT}{path}"
+        command = ["curl", "--silent", "--write-out", "%{http_code}", *forged(), url]
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=20).stdout
+
+    assert plain("/health") == "ok\n200"
+    assert plain("/").endswith("404")
+
+
+def test_another_application_is_taken_with_a_reload(console: Console, passwords: dict[str, str]) -> None:
+    masters = console.masters()
+    headers = {"gw1": {"mtls_gateway_headers": {"X-Remote-User": "$ssl_client_s_dn"}}}
+    checked = passed(console.play("site", "--check", "--diff", hosts=headers))
+    assert "+        proxy_set_header X-Remote-User $ssl_client_s_dn;" in checked.output
+    assert "X-Remote-User" not in console.written.read_text()
+    passed(console.play("site", hosts=headers))
+    told = json.loads(console.curl("--header", "X-Remote-User: CN=root", person="bob", password=passwords["bob"]))
+    assert told["X_REMOTE_USER"] == "CN=bob"
+    assert "X_CLIENT_SUBJECT" not in told
+    passed(console.play("site"))
+    assert console.masters() == masters
+    assert [path.name for path in console.written.parent.iterdir()] == ["console.conf"], "no copies are left"
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({"mtls_gateway_directives": ["client_max_body_sighs 1m"]}, 'unknown directive "client_max_body_sighs"'),
+        # Good by itself, and not beside what else nginx reads.
+        ({"mtls_gateway_directives": ["limit_req zone=ours"]}, 'zero size shared memory zone "ours"'),
+        ({"mtls_gateway_upstream": "http://127.0.0.1:80; return 200"}, "must be where the application is"),
+        ({"mtls_gateway_headers": {"X-Client": "$remote_addr; return 200"}}, "must be single words"),
+    ],
+)
+def test_what_nginx_refuses_changes_nothing(console: Console, passwords: dict[str, str], given: dict[str, Any], why: str) -> None:
+    before = console.written.read_bytes()
+    refused = console.play("site", hosts={"gw1": given})
+    assert refused.code != 0
+    assert why in " ".join(refused.output.split()), refused.output[-3000:]
+    assert console.written.read_bytes() == before
+    assert [path.name for path in console.written.parent.iterdir()] == ["console.conf"]
+    assert json.loads(console.curl(person="bob", password=passwords["bob"]))["X_CLIENT_SUBJECT"] == "CN=bob"
+
+
+@WITH_A_BROWSER
+def test_a_browser_sees_the_console_with_the_bundle_only(console: Console, passwords: dict[str, str]) -> None:
+    browser = Browser(console.root / "bobs_home")
+    browser.start(console.root / "bundles" / "server_ca.crt")
+    page = f"https://{console.addresses['gw1']}:{PORT}/"
+    assert "No required SSL certificate was sent" in browser.page(page)
+    browser.install(console.root / "bundles" / "bob.p12", passwords["bob"])
+    assert "Hello CN=bob" in browser.page(page)
+
+
+def test_where_certificates_are_requested_the_application_decides(console: Console, passwords: dict[str, str]) -> None:
+    passed(console.play("site", extra={"mtls_client_auth": "requested"}))
+    assert json.loads(console.curl(person="bob", password=passwords["bob"]))["X_CLIENT_SUBJECT"] == "CN=bob"
+    told = json.loads(console.curl(*forged()))
+    assert {name for name in told if name.startswith("X_CLIENT")} == {"X_CLIENT_VERIFY"}
+    assert told["X_CLIENT_VERIFY"] == "NONE"
+
+
+@pytest.mark.long
+def test_all_are_revoked_and_given_new_ones(console: Console, passwords: dict[str, str]) -> None:
+    """What a web console's own "revoke" does: nothing that was handed out opens it any more, the server's certificate included."""
+    former = (console.root / "bundles" / "bob.p12").read_bytes()
+    ca = (console.root / "bundles" / "server_ca.crt").read_bytes()
+    run, shown = console.play_at_terminal("rotate", extra={"rotate_to": 2})
+    passed(run)
+    found = dict(ONE_TIME.findall(shown))
+    assert json.loads(console.curl(person="bob", password=found["bob"]))["X_CLIENT_SUBJECT"] == "CN=bob"
+    assert (console.root / "bundles" / "server_ca.crt").read_bytes() != ca
+    (console.root / "bundles" / "former.p12").write_bytes(former)
+    assert "The SSL certificate error" in console.curl(person="former", password=passwords["bob"])
+    passed(console.play("disable", extra={"mtls_generation": 2}))
+    assert json.loads(console.curl())["X_CLIENT_VERIFY"] == "NONE"
