@@ -14,11 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Callable
 
-from ansible_collections.mutual.tls.plugins.module_utils import listeners, seals
+from ansible_collections.mutual.tls.plugins.module_utils import listeners, programs
 from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError, PeerError
-
-#: (arguments, standard input, seconds) -> exit code, output, errors
-RunProgram = Callable[[Sequence[str], "str | None", float], "tuple[int, str, str]"]
 
 
 @dataclass
@@ -33,7 +30,7 @@ class Server:
     endpoints: Sequence[listeners.Endpoint]
     #: Seconds for each command, and for the new workers.
     timeout: float = 60
-    run: RunProgram = seals.run_program
+    run: programs.Run = programs.run_program
     clock: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep
 
@@ -72,7 +69,7 @@ class Server:
         except TimeoutError as error:
             raise PeerError(f"{failure}: {error}.") from error
         if code != 0:
-            raise PeerError(f"{failure}: '{' '.join(command)}' ended with {code}. It said: {seals.words(err, out)}", rc=code)
+            raise PeerError(f"{failure}: '{' '.join(command)}' ended with {code}. It said: {programs.words(err, out)}", rc=code)
 
 
 def _is_new(found: listeners.Listener | None, asked: float) -> bool:

@@ -24,17 +24,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-import contextlib
 import hashlib
 import hmac
 import os
-import signal
-import subprocess
-import tempfile
 from collections.abc import Mapping, Sequence
-from typing import Callable, Optional
 
-from ansible_collections.mutual.tls.plugins.module_utils.errors import DependencyError, InputError, PeerError
+from ansible_collections.mutual.tls.plugins.module_utils import programs
+from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError, PeerError
 
 DEFAULT_SEAL_NAME = "mutual.tls.seal"
 SCHEME = "pbkdf2-sha256"
@@ -43,10 +39,6 @@ ITERATIONS = 100_000
 MAX_ITERATIONS = 5_000_000
 SALT_LENGTH = 16
 MAX_SALT_LENGTH = 64
-
-# A program to run: (argv, standard input or None, seconds) -> (exit code, standard output, standard error).
-# Raises TimeoutError when it had to be ended, FileNotFoundError or PermissionError when it cannot be started.
-Run = Callable[[Sequence[str], Optional[str], float], "tuple[int, str, str]"]
 
 
 def make(secrets: Mapping[str, str], stored: Mapping[str, str], salt: bytes | None = None, iterations: int = ITERATIONS) -> str:
@@ -75,7 +67,7 @@ def holds(seal: str | None, secrets: Mapping[str, str], stored: Mapping[str, str
     return hmac.compare_digest(mac, _mac(secrets, stored, salt, iterations))
 
 
-def encrypt(run: Run, argv: Sequence[str], secret: str, handover: str = "stdin", timeout: float = 120) -> str:
+def encrypt(run: programs.Run, argv: Sequence[str], secret: str, handover: str = "stdin", timeout: float = 120) -> str:
     """Have the program *argv* encrypt *secret*: the one line that it prints.
 
     *handover* is how the program gets it: ``stdin`` (one line; on no command line) or ``argument`` (the last one: every user of the
@@ -90,90 +82,21 @@ def encrypt(run: Run, argv: Sequence[str], secret: str, handover: str = "stdin",
     if handover == "argument" and secret.startswith("-"):
         raise InputError(f"A secret that begins with '-' would be an option on the command line of '{program}'; hand it over on stdin.")
     if handover == "stdin":
-        rc, out, err = started(run, argv, secret + "\n", timeout)
+        rc, out, err = programs.started(run, argv, secret + "\n", timeout)
     elif handover == "argument":
-        rc, out, err = started(run, [*argv, secret], None, timeout)
+        rc, out, err = programs.started(run, [*argv, secret], None, timeout)
     else:
         raise InputError(f"A secret is handed over on 'stdin' or as an 'argument', not by '{handover}'.")
     if rc != 0:
-        raise PeerError(f"'{program}' did not encrypt the secret (exit code {rc}): {scrubbed(words(err, out), secret)}", rc=rc)
+        raise PeerError(
+            f"'{program}' did not encrypt the secret (exit code {rc}): {programs.scrubbed(programs.words(err, out), secret)}", rc=rc
+        )
     lines = [line.strip() for line in out.splitlines() if line.strip()]
     if len(lines) != 1:
         raise PeerError(f"'{program}' was to print the encrypted secret as its only line; it printed {len(lines)} lines.", rc=rc)
     if secret in lines[0]:
         raise PeerError(f"'{program}' printed the secret itself instead of its encrypted form.", rc=rc)
     return lines[0]
-
-
-def started(run: Run, argv: Sequence[str], stdin: str | None, timeout: float) -> tuple[int, str, str]:
-    """Run *argv* with *run*; that it cannot be started is a DependencyError, that it does not end a PeerError. Neither repeats argv[1:]."""
-    try:
-        return run(argv, stdin, timeout)
-    except TimeoutError:
-        raise PeerError(f"'{argv[0]}' did not finish within {timeout:g} s and was ended.") from None
-    except FileNotFoundError:
-        raise DependencyError(f"There is no program '{argv[0]}' on this host.") from None
-    except PermissionError:
-        raise DependencyError(f"The program '{argv[0]}' may not be run by this user; become the user that owns it (become_user).") from None
-    except OSError as error:
-        raise DependencyError(f"The program '{argv[0]}' cannot be run: {error.strerror}.") from None
-
-
-def run_program(argv: Sequence[str], stdin: str | None, timeout: float) -> tuple[int, str, str]:
-    """The Run that runs programs for real.
-
-    AnsibleModule.run_command knows no time limit, leaves the module's own standard input open to a program that asks, and
-    expands ``$`` in arguments. Here: an empty standard input unless one is given, arguments as they are, and a limit, after which
-    the program and what it started is ended. Output goes through files, because a daemon that inherits it would keep a pipe open.
-    """
-    environment = dict(os.environ, LANG="C.UTF-8", LC_ALL="C.UTF-8")
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        with subprocess.Popen(
-            [os.fsencode(argument) for argument in argv],
-            stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
-            stdout=out,
-            stderr=err,
-            env=environment,
-            start_new_session=True,
-        ) as process:
-            try:
-                process.communicate(None if stdin is None else stdin.encode("utf-8", "surrogateescape"), timeout=timeout)
-            except subprocess.TimeoutExpired:
-                _end(process)
-                raise TimeoutError(f"{argv[0]} ran longer than {timeout:g} s") from None
-            except BaseException:
-                _end(process)
-                raise
-        out.seek(0)
-        err.seek(0)
-        return process.returncode, out.read().decode("utf-8", "replace"), err.read().decode("utf-8", "replace")
-
-
-def words(*outputs: str, lines: int = 8) -> str:
-    """What a program said: the last *lines* lines of the first of *outputs* that says anything."""
-    for output in outputs:
-        said = [line.strip() for line in output.splitlines() if line.strip()]
-        if said:
-            return " / ".join(said[-lines:])
-    return "(it said nothing)"
-
-
-def scrubbed(text: str, *secrets: str) -> str:
-    """*text* with "(hidden)" in place of *secrets*."""
-    for secret in sorted((secret for secret in secrets if secret), key=len, reverse=True):
-        text = text.replace(secret, "(hidden)")
-    return text
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, number)  # its own session, so its group has its number
-        try:
-            process.wait(timeout=5)
-            return
-        except subprocess.TimeoutExpired:
-            continue
 
 
 def _mac(secrets: Mapping[str, str], stored: Mapping[str, str], salt: bytes, iterations: int) -> bytes:

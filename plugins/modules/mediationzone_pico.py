@@ -146,7 +146,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.mutual.tls.plugins.module_utils import edge, seals
+from ansible_collections.mutual.tls.plugins.module_utils import edge, programs
 from ansible_collections.mutual.tls.plugins.module_utils.mediationzone.mzsh import Mzsh
 from ansible_collections.mutual.tls.plugins.module_utils.mediationzone.picos import Commands, Control, Endpoint
 
@@ -174,7 +174,7 @@ def argument_spec() -> dict[str, Any]:
 def converge(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     control = Control(
-        Commands(Mzsh(params["mzsh"], seals.run_program)),
+        Commands(Mzsh(params["mzsh"], programs.run_program)),
         wait=params["wait"],
         timeout=params["timeout"],
         endpoints=[Endpoint(**endpoint) for endpoint in params["endpoints"]],

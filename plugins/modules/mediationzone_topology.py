@@ -193,7 +193,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.mutual.tls.plugins.module_utils import edge, files, seals, settings, transactions
+from ansible_collections.mutual.tls.plugins.module_utils import edge, files, programs, seals, settings, transactions
 from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError, PeerError
 from ansible_collections.mutual.tls.plugins.module_utils.mediationzone.mzsh import Mzsh
 from ansible_collections.mutual.tls.plugins.module_utils.mediationzone.registry import Outcome, Registry, reconcile
@@ -224,7 +224,7 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
     desired = before(params) if rolled_back else wished(params)
     if desired is None:
         return {"container": params["container"], "changed": False, "changes": [], "activated": False}
-    mzsh = Mzsh(params["mzsh"], seals.run_program, timeout=params["timeout"])
+    mzsh = Mzsh(params["mzsh"], programs.run_program, timeout=params["timeout"])
 
     def bring(*, allow_disconnected: bool) -> Outcome:
         return reconcile(

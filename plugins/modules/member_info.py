@@ -255,6 +255,7 @@ from ansible_collections.mutual.tls.plugins.module_utils import (
     listeners,
     options,
     pem_files,
+    programs,
     properties_file,
     seals,
     settings,
@@ -398,7 +399,7 @@ def modified(path: str) -> float | None:
 
 def read_registry(option: dict[str, Any]) -> dict[str, str]:
     """The container's values; from its cached copy when the Platform is away."""
-    registry = Registry(Mzsh(option["mzsh"], seals.run_program))
+    registry = Registry(Mzsh(option["mzsh"], programs.run_program))
     try:
         return registry.read_common(option["container"])
     except PeerError:

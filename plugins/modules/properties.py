@@ -182,7 +182,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.mutual.tls.plugins.module_utils import edge, files, properties_file, seals, settings
+from ansible_collections.mutual.tls.plugins.module_utils import edge, files, programs, properties_file, seals, settings
 from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError
 
 
@@ -260,7 +260,7 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
         if module.check_mode:
             return "(not encrypted in check mode)"
         how = params["encrypt"]
-        text = seals.encrypt(seals.run_program, how["command"], secret, how["handover"], how["timeout"])
+        text = seals.encrypt(programs.run_program, how["command"], secret, how["handover"], how["timeout"])
         module.no_log_values.add(text)
         return text
 

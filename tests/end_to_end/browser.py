@@ -42,7 +42,6 @@ class Browser:
     def start(self, server_ca: Path) -> None:
         """Make the person's home, where the servers' CA is trusted for web sites."""
         (self.home / ".pki" / "nssdb").mkdir(parents=True)
-        (self.home / "policies" / "policies" / "managed").mkdir(parents=True)
         self._call("certutil", "-d", self._database, "-N", "--empty-password")
         self.trust(server_ca)
 
@@ -76,7 +75,9 @@ class Browser:
 
     def _browse(self, url: str, *options: str) -> str:
         policy = {"AutoSelectCertificateForUrls": [json.dumps({"pattern": url, "filter": {}})]}
-        (self.home / "policies" / "policies" / "managed" / "test.json").write_text(json.dumps(policy), encoding="utf-8")
+        managed = self.home / "policies" / "policies" / "managed"
+        managed.mkdir(parents=True, exist_ok=True)
+        (managed / "test.json").write_text(json.dumps(policy), encoding="utf-8")
         assert CHROMIUM is not None
         unshare = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"])]
         with tempfile.TemporaryDirectory(dir=self.home) as profile:

@@ -9,6 +9,7 @@ import http.server
 import json
 import re
 import secrets
+import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -49,6 +50,8 @@ VARIABLES = {
     "mtls_clients": [{"name": "alice"}, {"name": "bob", "readers": ["linux"]}],
 }
 ONE_TIME = re.compile(r"^  (\S+) +([a-z2-9]{4}(?:-[a-z2-9]{4}){5})\r?$", re.MULTILINE)
+#: The programs that manage the databases of browsers.
+NSS = shutil.which("pk12util")
 WITH_A_BROWSER = pytest.mark.skipif(CHROMIUM is None, reason="no browser (Debian: apt-get install chromium libnss3-tools)")
 
 pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed (Debian: apt-get install nginx-light)")
@@ -62,6 +65,9 @@ class Console(Web):
 
     def host(self, name: str) -> dict[str, Any]:
         address = self.addresses[name]
+        if name == "desk1":
+            own = {"mtls_browsers": NSS is not None, "mtls_browser_home": str(self.root / name / "home")}
+            return {**super().host(name), **own, "mtls_system_name": "Console"}
         return {
             **super().host(name),
             "mtls_gateway_upstream": self.upstream,
@@ -115,7 +121,8 @@ def application() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def console(tmp_path_factory: pytest.TempPathFactory, application: str) -> Iterator[Console]:
     network = f"{64 + secrets.randbelow(150)}.{secrets.randbelow(250)}"
-    system = Console(tmp_path_factory.mktemp("console"), network, dict(VARIABLES), {"gw1": "gateway"}, upstream=application)
+    kinds = {"gw1": "gateway", "desk1": "client"}
+    system = Console(tmp_path_factory.mktemp("console"), network, dict(VARIABLES), kinds, upstream=application)
     system.start()
     try:
         yield system
@@ -242,6 +249,19 @@ def test_a_browser_sees_the_console_with_the_bundle_only(console: Console, passw
     assert "No required SSL certificate was sent" in browser.page(page)
     browser.install(console.root / "bundles" / "bob.p12", passwords["bob"])
     assert "Hello CN=bob" in browser.page(page)
+
+
+@pytest.mark.skipif(NSS is None, reason="no programs of NSS (Debian: apt-get install libnss3-tools)")
+def test_a_desktops_browser_has_what_the_desktop_has(console: Console, passwords: dict[str, str]) -> None:
+    home = console.root / "desk1" / "home"
+    shown = ["certutil", "-L", "-d", f"sql:{home / '.pki' / 'nssdb'}"]
+    listed = subprocess.run(shown, capture_output=True, text=True, check=True).stdout
+    assert re.search(r"^console +u,u,u", listed, re.MULTILINE), listed
+    again = passed(console.play("install_client", "-v"))
+    assert again.changed == 0, again.output
+    if CHROMIUM is not None:
+        page = f"https://{console.addresses['gw1']}:{PORT}/"
+        assert "Hello CN=desk1" in Browser(home).page(page), "the server is trusted by what was installed, too"
 
 
 def test_where_certificates_are_requested_the_application_decides(console: Console, passwords: dict[str, str]) -> None:

@@ -37,6 +37,7 @@ LAYERS = [
         "pbe",
         "pkcs12",
         "profiles",
+        "programs",
         "properties_file",
         "rc2",
         "seals",
@@ -48,7 +49,19 @@ LAYERS = [
     # Decisions.
     {"bundles", "plan"},
     # What modules measure for decisions, and how they carry them out.
-    {"authority", "facts", "mediationzone", "options", "pem_files", "pending", "reloading", "store_changes", "transactions", "warnings"},
+    {
+        "authority",
+        "facts",
+        "mediationzone",
+        "nss",
+        "options",
+        "pem_files",
+        "pending",
+        "reloading",
+        "store_changes",
+        "transactions",
+        "warnings",
+    },
     # The only one that knows Ansible.
     {"edge"},
 ]

@@ -6,11 +6,8 @@
 from __future__ import annotations
 
 import base64
-import os
-import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import hashes, hmac
@@ -19,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.mutual.tls.plugins.module_utils import seals
-from ansible_collections.mutual.tls.plugins.module_utils.errors import DependencyError, InputError, PeerError
+from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError, PeerError
 
 SECRETS = {"store.password": "first secret", "key.password": "second secret"}
 STORED = {"store.password": "DR-4-AA", "key.password": "DR-4-BB", "unrelated": "x"}
@@ -167,43 +164,3 @@ def test_what_is_no_encrypted_text_is_refused_without_the_secret(program: Progra
     with pytest.raises(PeerError, match=message) as caught:
         seals.encrypt(program, ["enc"], "hunter2hunter2", "argument")
     assert "hunter2" not in str(caught.value) + repr(caught.value.details)
-
-
-def test_programs_run_with_their_arguments_as_they_are_and_an_empty_standard_input() -> None:
-    script = "import sys; print(sys.argv[1:], repr(sys.stdin.read()))"
-    assert seals.run_program([sys.executable, "-c", script, "$HOME", "~"], None, 20) == (0, "['$HOME', '~'] ''\n", "")
-    assert seals.run_program([sys.executable, "-c", script], "päss\n", 20) == (0, "[] 'päss\\n'\n", "")
-
-
-def test_a_daemon_that_keeps_the_output_open_does_not_hold_us() -> None:
-    began = time.monotonic()
-    assert seals.run_program(["sh", "-c", "sleep 5 & echo started"], None, 20)[1] == "started\n"
-    assert time.monotonic() - began < 3
-
-
-def test_a_program_that_does_not_end_is_ended_with_what_it_started(tmp_path: Path) -> None:
-    pid_file = tmp_path / "pid"
-    with pytest.raises(TimeoutError):
-        seals.run_program(["sh", "-c", f"sleep 60 & echo $! > {pid_file}; wait"], None, 0.5)
-    child = Path(f"/proc/{pid_file.read_text().strip()}/stat")
-    deadline = time.monotonic() + 5
-    while child.exists() and child.read_text().rpartition(")")[2].split()[0] != "Z":
-        assert time.monotonic() < deadline, "the program's child still runs"
-        time.sleep(0.05)
-
-
-def test_a_program_that_cannot_be_run_is_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(DependencyError, match="There is no program"):
-        seals.started(seals.run_program, [str(tmp_path / "absent")], None, 5)
-    plain = tmp_path / "plain"
-    plain.write_text("no program")
-    with pytest.raises(DependencyError, match="become_user"):
-        seals.started(seals.run_program, [str(plain)], None, 5)
-    broken = tmp_path / "broken"
-    broken.write_bytes(b"\0")
-    broken.chmod(0o755)
-    with pytest.raises(DependencyError, match="cannot be run"):
-        seals.started(seals.run_program, [str(broken)], None, 5)
-    with pytest.raises(PeerError, match=r"did not finish within 0\.2 s"):
-        seals.started(seals.run_program, ["sleep", "9"], None, 0.2)
-    assert os.access(broken, os.X_OK)

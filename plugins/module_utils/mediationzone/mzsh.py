@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from ansible_collections.mutual.tls.plugins.module_utils import seals
+from ansible_collections.mutual.tls.plugins.module_utils import programs, seals
 from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError, PeerError
 
 # What mzsh says. Its exit codes for `topo` are not documented, and it answers some failures with exit code 0.
@@ -24,9 +24,9 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]*")
 
 
 class Mzsh:
-    """The program at *path*, run by *run* (see ``seals.Run``), each call for at most *timeout* seconds."""
+    """The program at *path*, run by *run* (see ``programs.Run``), each call for at most *timeout* seconds."""
 
-    def __init__(self, path: str, run: seals.Run, *, timeout: float = 120) -> None:
+    def __init__(self, path: str, run: programs.Run, *, timeout: float = 120) -> None:
         self.path = path
         self.timeout = timeout
         self._run = run
@@ -38,12 +38,12 @@ class Mzsh:
         """
         what = " ".join(arguments[:2])
         try:
-            rc, out, err = seals.started(self._run, [self.path, *arguments], None, self.timeout if timeout is None else timeout)
+            rc, out, err = programs.started(self._run, [self.path, *arguments], None, self.timeout if timeout is None else timeout)
         except PeerError as error:
             raise PeerError(f"'mzsh {what}': {error}", **error.details) from None
         if rc != 0 and _SAYS_OWNER_ONLY.search(err + out):
             raise PeerError(
-                f"'mzsh {what}' was refused: {seals.words(err, out)}. "
+                f"'mzsh {what}' was refused: {programs.words(err, out)}. "
                 "Only the owner of MZ_HOME may run it: set become and become_user to that user.",
                 rc=rc,
             )
@@ -51,7 +51,7 @@ class Mzsh:
 
     def failed(self, what: str, rc: int, out: str, err: str, *hidden: str) -> PeerError:
         """The error for a call that *what* says in words: with what it said, but for *hidden*."""
-        return PeerError(f"mzsh {what} (exit code {rc}): {seals.scrubbed(seals.words(err, out), *hidden)}", rc=rc)
+        return PeerError(f"mzsh {what} (exit code {rc}): {programs.scrubbed(programs.words(err, out), *hidden)}", rc=rc)
 
     def encrypt(self, password: str, handover: str = "stdin") -> str:
         """The form in which the registry takes *password*; another one each time. ``handover``: see ``seals.encrypt``.

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Callable
 
-from ansible_collections.mutual.tls.plugins.module_utils import seals
+from ansible_collections.mutual.tls.plugins.module_utils import programs
 from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError, PeerError
 from ansible_collections.mutual.tls.plugins.module_utils.mediationzone.mzsh import (
     SAYS_DEGRADED,
@@ -68,7 +68,7 @@ class Commands:
         meaning = _STARTUP_CODES.get(rc, "a code that is not documented") if rc else "started with errors"
         log = self.log(pico)
         raise PeerError(
-            f"The pico '{pico}' did not start: {meaning} (exit code {rc} of 'mzsh startup'). It said: {seals.words(err, out)}. "
+            f"The pico '{pico}' did not start: {meaning} (exit code {rc} of 'mzsh startup'). It said: {programs.words(err, out)}. "
             f"It may be running in part. Its log is {log}.",
             pico=pico,
             rc=rc,
@@ -84,7 +84,7 @@ class Commands:
             meaning = _SHUTDOWN_CODES.get(rc, "a code that is not documented")
             log = self.log(pico)
             raise PeerError(
-                f"The pico '{pico}' did not stop: {meaning} (exit code {rc} of 'mzsh shutdown'). It said: {seals.words(err, out)}. "
+                f"The pico '{pico}' did not stop: {meaning} (exit code {rc} of 'mzsh shutdown'). It said: {programs.words(err, out)}. "
                 f"Its log is {log}; 'mzsh kill {pico}' is the harder way.",
                 pico=pico,
                 rc=rc,
