@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """mutual.tls.controller_handshake: handshakes from the controller, as people make them; the task's host has the authority.
 
-What is presented as a person's certificate is made for the look: its key never leaves this process, it lasts for minutes, the
+What is presented as a person's certificate is made for the look: its key never leaves this process, it lasts for an hour, the
 authority never counts it as issued, and revokes it once the handshakes are made.
 """
 
@@ -19,7 +19,7 @@ from ansible_collections.mutual.tls.plugins.module_utils.authority.ledger import
 from ansible_collections.mutual.tls.plugins.module_utils.errors import MtlsError
 from ansible_collections.mutual.tls.plugins.module_utils.tls.identity import Identity, stranger
 from ansible_collections.mutual.tls.plugins.module_utils.tls.probes import Probe, probe_all, probe_options
-from ansible_collections.mutual.tls.plugins.plugin_utils.authority_host import AUTHORITY, AsksAuthority, as_it_is, signed_chain
+from ansible_collections.mutual.tls.plugins.plugin_utils.authority_host import AUTHORITY, AsksAuthority, as_it_is, newest, signed_chain
 
 _PROBE = probe_options(["nothing", "stranger", "person"], default="nothing")
 
@@ -30,7 +30,8 @@ ARGUMENT_SPEC: dict[str, Any] = {
 }
 
 _SUBJECT = "CN=mutual.tls probe"
-_LASTS = "10m"
+#: As long as clocks may be wrong: who judges it may be ahead of who signs.
+_LASTS = "1h"
 
 
 class ActionModule(AsksAuthority):
@@ -57,6 +58,8 @@ class ActionModule(AsksAuthority):
         if arguments["authority"] is None:
             raise AnsibleActionFail("'authority' is needed: a probe presents what it signs for people.")
         known = self.ask("authority_info", path=arguments["authority"]["path"])
+        if newest(known, arguments["authority"]["name"]) is None:
+            raise AnsibleActionFail(f"There is no CA '{arguments['authority']['name']}' yet to sign what a person would present.")
         authority = as_it_is(arguments["authority"], known)
         key = x509.generate_key("EC")
         signed = self.sign(authority, {PROBE: key}, {PROBE: {"subject": _SUBJECT, "subject_alt_name": [], "valid_for": _LASTS}})

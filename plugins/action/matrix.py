@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.mutual.tls.plugins.module_utils.files import write_atomically
-from ansible_collections.mutual.tls.plugins.module_utils.plan.matrix import CONTROLLER, PlannedProbe, matrix, on_disk
+from ansible_collections.mutual.tls.plugins.module_utils.plan.matrix import CONTROLLER, Matrix, PlannedProbe, matrix, on_disk
 from ansible_collections.mutual.tls.plugins.module_utils.plan.text import failures_text, matrix_text, printable
 from ansible_collections.mutual.tls.plugins.plugin_utils.collected import gather, in_sight, system_from
 
@@ -50,13 +50,14 @@ class ActionModule(ActionBase):
         registered[CONTROLLER] = arguments["from_controller"]
         revoked = {member.name for member in system.members.values() if member.revoked}
         made = {name: _by_probe(result) for name, result in registered.items()}
+        out_of_reach = _out_of_reach(wanted, made.get(CONTROLLER, {}))
         rows, notes = [], list(wanted.notes)
         for probe in wanted.probes:
             result = made[probe.member].get((probe.to_option(None)["name"], probe.present)) or _not_made(registered[probe.member])
             row = _with_what_is_served(_row(probe, result), on_disk(system, facts, probe.link.server))
             accepted = (row["expect"], row["outcome"]) == ("refused", "accepted")
-            if probe.member == CONTROLLER and row["outcome"] == "unreachable" and _is_shown(probe, wanted.probes):
-                notes.append(f"{probe.link.name} shows nothing, and others do: the controller does not get there ({row['reason']})")
+            if probe.member == CONTROLLER and (probe.link.server, probe.link.endpoint) in out_of_reach:
+                notes.append(f"{probe.link.name} shows nothing: the controller does not get there ({row['reason']})")
             elif probe.member in revoked and not row["as_expected"] and not accepted:
                 # Whoever is revoked must not decide, by what it says, whether the run that revokes it stands.
                 told = row["outcome"] + (f", {row['reason']}" if row["reason"] else "")
@@ -79,12 +80,14 @@ class ActionModule(ActionBase):
         return told
 
 
-def _is_shown(probe: PlannedProbe, probes: Sequence[PlannedProbe]) -> bool:
-    """Whether a member shows from outside whom the server of a probe refuses."""
-    place = probe.link.server, probe.link.endpoint
-    return any(
-        each.member != CONTROLLER and each.present == "nothing" and (each.link.server, each.link.endpoint) == place for each in probes
-    )
+def _out_of_reach(wanted: Matrix, made: Mapping[tuple[str, str], Mapping[str, Any]]) -> set[tuple[str, str]]:
+    """The endpoints to which no handshake of the controller came, and that members show, or would: firewalls are meant so."""
+    found: dict[tuple[str, str], set[str]] = {}
+    for probe in wanted.probes:
+        if probe.member == CONTROLLER:
+            result = made.get((probe.to_option(None)["name"], probe.present), {})
+            found.setdefault((probe.link.server, probe.link.endpoint), set()).add(str(result.get("outcome")))
+    return {place for place, outcomes in found.items() if outcomes == {"unreachable"} and place in wanted.shown}
 
 
 def _by_probe(registered: Mapping[str, Any]) -> dict[tuple[str, str], Mapping[str, Any]]:

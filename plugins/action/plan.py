@@ -20,6 +20,7 @@ from ansible_collections.mutual.tls.plugins.module_utils.plan.authority import S
 from ansible_collections.mutual.tls.plugins.module_utils.plan.build import build
 from ansible_collections.mutual.tls.plugins.module_utils.plan.changes import Plan
 from ansible_collections.mutual.tls.plugins.module_utils.plan.matrix import CONTROLLER, Matrix, looked_at, matrix
+from ansible_collections.mutual.tls.plugins.module_utils.plan.measured import Facts
 from ansible_collections.mutual.tls.plugins.module_utils.plan.store import IdentityWish
 from ansible_collections.mutual.tls.plugins.module_utils.plan.system import Member, System
 from ansible_collections.mutual.tls.plugins.module_utils.plan.text import plan_text, printable
@@ -83,7 +84,7 @@ class ActionModule(ActionBase):
         public = plan.to_dict()
         digest = arguments["digest"] or hashlib.sha256(json.dumps(public, sort_keys=True).encode()).hexdigest()
         result = {"changed": False, "plan": {**public, "digest": digest, "requests": requests, **_for_tasks(system, plan, handshakes)}}
-        result["plan"].update(for_person=for_person, server_cas=_server_cas(authority))
+        result["plan"].update(for_person=for_person, server_cas=_server_cas(system, facts, authority))
         text = plan_text(system, plan)
         if arguments["path"]:
             write_atomically(arguments["path"], (json.dumps({**public, "digest": digest}, indent=2) + "\n").encode("utf-8"), mode=0o644)
@@ -118,9 +119,12 @@ def _request(member: Member, csr: str, options: dict[str, Any], *, external: boo
     return request
 
 
-def _server_cas(authority: AuthorityFacts | None) -> list[str]:
-    """The CAs (PEM) that sign for servers, of every generation that is there."""
-    return [x509.der_to_pem(ca.certificate) for ca in (authority.cas if authority is not None else ()) if ca.name == SYSTEM]
+def _server_cas(system: System, facts: Mapping[str, Facts], authority: AuthorityFacts | None) -> list[str]:
+    """Whom the controller trusts (PEM): the CAs that sign for servers, of every generation, and what servers of people have besides."""
+    cas = [ca.certificate for ca in (authority.cas if authority is not None else ()) if ca.name == SYSTEM]
+    stores = [(member, facts[member.name].store) for member in system.members.values() if system.serves_people(member.kind)]
+    held = [store.identity(system.key_alias(member)) for member, store in stores if store is not None]
+    return [x509.der_to_pem(each) for each in dict.fromkeys([*cas, *(entry.chain[0] for entry in held if entry is not None)])]
 
 
 def _for_tasks(system: System, plan: Plan, handshakes: Matrix) -> dict[str, Any]:

@@ -28,9 +28,6 @@ from ansible_collections.mutual.tls.plugins.module_utils.errors import InputErro
 CHROMIUM = (".pki/nssdb", ".local/share/pki/nssdb", "snap/chromium/current/.pki/nssdb")
 #: Where Firefox has its list of profiles: of the distribution, of snap and of Flatpak.
 FIREFOX = (".mozilla/firefox", "snap/firefox/common/.mozilla/firefox", ".var/app/org.mozilla.firefox/.mozilla/firefox")
-#: What the nicknames of CAs begin with that are ours to remove.
-OURS = "(mutual.tls) "
-
 #: A line of `certutil -L`; the heading says SSL,S/MIME,JAR/XPI there.
 _LISTED = re.compile(r"^(?P<nickname>\S.*?)\s+(?P<trust>[a-zA-Z]*,[a-zA-Z]*,[a-zA-Z]*)\s*$")
 _KEY = re.compile(r"^<\s*\d+>\s+\S+\s+(?P<id>[0-9a-f]{40})\b")
@@ -56,6 +53,11 @@ class Wanted:
     nickname: str
     #: Certificates (DER) of those to trust, by a name.
     trusted: tuple[tuple[str, bytes], ...] = ()
+
+    @property
+    def prefix(self) -> str:
+        """What the nicknames of trusted certificates begin with that are ours to remove. Another system's have another one."""
+        return f"({self.nickname}) "
 
 
 @dataclass
@@ -104,19 +106,20 @@ class Database:
 
     def remove(self, gone: Sequence[Held], *, with_keys: bool) -> None:
         """Take out certificates, with their keys."""
-        for held in gone if with_keys else ():
-            self._check(self._run("certutil", "-F", "-k", key_id(held.certificate), "-f", self._secret), "certutil -F")
+        # Several certificates may be of one key, and one may have lost its own when a run died.
+        for key in {key_id(held.certificate) for held in gone} & self.keys() if with_keys else ():
+            self._check(self._run("certutil", "-F", "-k", str(key), "-f", self._secret), "certutil -F")
         certificates = {held.certificate for held in gone}
         for nickname in {held.nickname for held in gone}:
             # Others may have it, too: then what is left of these stays, without its key, and is presented to nobody.
             while left := [each for each in self.certificates() if each.nickname == nickname]:
                 if not certificates.issuperset(each.certificate for each in left):
                     break
-                self._certutil("-D", "-n", nickname)
+                self._certutil("-D", "-n", nickname, "-f", self._secret)
 
-    def trust(self, name: str, certificate: bytes) -> None:
+    def trust(self, nickname: str, certificate: bytes) -> None:
         """Trust a CA for servers; or a server's own certificate."""
-        self._certutil("-A", "-n", f"{OURS}{name}", "-t", flags(certificate), "-a", "-f", self._secret, stdin=x509.der_to_pem(certificate))
+        self._certutil("-A", "-n", nickname, "-t", flags(certificate), "-a", "-f", self._secret, stdin=x509.der_to_pem(certificate))
 
     @property
     def _secret(self) -> bytes:
@@ -137,54 +140,64 @@ class Database:
     def _failure(self, what: str, out: str, err: str) -> PeerError:
         said = programs.words(err, out)
         remedy = "give its password (database_password)" if "BAD_PASSWORD" in said else "see whether its user may write it"
-        return PeerError(f"The database {self.path} is as it was: '{what}' failed, {remedy}. It said: {said}", path=self.path)
+        return PeerError(f"The database {self.path} is not as it should be: '{what}' failed, {remedy}. It said: {said}", path=self.path)
 
 
 def converge(database: Database, wanted: Wanted, *, check: bool = False) -> list[tuple[str, str, str]]:
     """Bring a database to what is *wanted*; what changed: entry, action, reason."""
     there = database.exists()
-    held = database.certificates() if there else []
     changes = [] if there else [(database.path, "create", "there is none")]
     if not there and not check:
         database.create()
-    changes.extend(_converge_trust(database, held, wanted.trusted, check))
-    changes.extend(_converge_identity(database, held, wanted, check))
+    # Before anything is changed: a password that is wrong shows here.
+    keys = database.keys() if there else set()
+    held = database.certificates() if there else []
+    changes.extend(_converge_trust(database, held, wanted.prefix, wanted.trusted, check))
+    changes.extend(_converge_identity(database, held, keys, wanted, check))
     return changes
 
 
-def forget(database: Database, identity: PrivateKeyEntry, *, check: bool = False) -> list[tuple[str, str, str]]:
-    """Take out an identity, all that it took the place of, and the CAs that are ours."""
+def forget(database: Database, wanted: Wanted, *, check: bool = False) -> list[tuple[str, str, str]]:
+    """Take out an identity, all that it took the place of, and the trusted certificates that are ours."""
     if not database.exists():
         return []
     keys, held = database.keys(), database.certificates()
-    own = [each for each in held if key_id(each.certificate) in keys and _is_of(each.certificate, identity.chain[0])]
+    own = [each for each in held if _is_of(each.certificate, wanted.identity.chain[0]) and _counts(each, held, keys)]
     changes = [(each.nickname, "remove", f"sha256 {x509.sha256(each.certificate)} is to be there no more") for each in own]
     if own and not check:
         database.remove(own, with_keys=True)
-    return [*changes, *_converge_trust(database, held, (), check)]
+    return [*changes, *_converge_trust(database, held, wanted.prefix, (), check)]
 
 
-def _converge_identity(database: Database, held: Sequence[Held], wanted: Wanted, check: bool) -> Iterator[tuple[str, str, str]]:
+def _converge_identity(
+    database: Database, held: Sequence[Held], keys: set[str], wanted: Wanted, check: bool
+) -> Iterator[tuple[str, str, str]]:
     leaf = wanted.identity.chain[0]
-    keys = database.keys() if held else set()
-    own = [each for each in held if key_id(each.certificate) in keys and _is_of(each.certificate, leaf)]
+    own = [each for each in held if _is_of(each.certificate, leaf) and _counts(each, held, keys)]
     former = [each for each in own if each.certificate != leaf]
     for each in former:
         yield each.nickname, "remove", f"sha256 {x509.sha256(each.certificate)} is another one than the keystore's"
     # All that share a nickname: there is no other way to tell one of them to certutil.
     if former and not check:
         database.remove(own, with_keys=True)
-    if former or not own:
+    if former or not own or key_id(leaf) not in keys:
         yield wanted.nickname, "install", f"sha256 {x509.sha256(leaf)} {'takes its place' if former else 'is not there with its key'}"
         if not check:
             database.install(wanted)
 
 
+def _counts(one: Held, held: Sequence[Held], keys: set[str]) -> bool:
+    """Whether a certificate can be presented, or at least be removed: not where it has no key, and somebody else's its nickname."""
+    if key_id(one.certificate) in keys:
+        return True
+    return all(_is_of(each.certificate, one.certificate) for each in held if each.nickname == one.nickname)
+
+
 def _converge_trust(
-    database: Database, held: Sequence[Held], trusted: Sequence[tuple[str, bytes]], check: bool
+    database: Database, held: Sequence[Held], prefix: str, trusted: Sequence[tuple[str, bytes]], check: bool
 ) -> Iterator[tuple[str, str, str]]:
     certificates = {certificate for _name, certificate in trusted}
-    gone = [each for each in held if each.nickname.startswith(OURS) and each.certificate not in certificates]
+    gone = [each for each in held if each.nickname.startswith(prefix) and each.certificate not in certificates]
     for each in gone:
         yield each.nickname, "distrust", f"sha256 {x509.sha256(each.certificate)} is trusted no more"
     if gone and not check:
@@ -192,9 +205,9 @@ def _converge_trust(
     known = {each.certificate: each.trust for each in held}
     for name, certificate in trusted:
         if not known.get(certificate, "").startswith(flags(certificate)[:1]):
-            yield f"{OURS}{name}", "trust", f"sha256 {x509.sha256(certificate)} is not trusted for servers"
+            yield f"{prefix}{name}", "trust", f"sha256 {x509.sha256(certificate)} is not trusted for servers"
             if not check:
-                database.trust(name, certificate)
+                database.trust(f"{prefix}{name}", certificate)
 
 
 def flags(certificate: bytes) -> str:

@@ -13,7 +13,7 @@ version_added: 0.1.0
 description:
   - Makes a list of handshakes in Ansible's own process, and tells how they ended. What came of them is for M(mutual.tls.matrix) to judge.
   - Where a probe presents what a person has, the authority on the task's host signs for a key that was made for it. The key never leaves
-    the process, the certificate lasts for ten minutes, and it is revoked when the handshakes are made. No revocation list is made for
+    the process, the certificate lasts for an hour, and it is revoked when the handshakes are made. No revocation list is made for
     its sake, because it is over before servers would have one; a list that is made while it lasts names it.
 author:
   - mutual.tls contributors (@mutual-tls)

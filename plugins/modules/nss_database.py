@@ -14,7 +14,8 @@ description:
   - Puts the key and certificate of a keystore into the databases of Chromium, Chrome and Firefox (NSS), and has them trust for servers
     what the keystore trusts.
   - What an identity takes the place of is removed, with its key. It is told by its subject and the name of its CA, and by its fingerprint
-    from the one that stays. Of trusted certificates those are removed that this module put there, and that the keystore trusts no more.
+    from the one that stays. Of trusted certificates those are removed that this module put there under the same O(name), and that the
+    keystore trusts no more. So give each system a name of its own.
   - The key goes from the keystore into the database in memory, under a password for that moment. It is in no file in between, and no
     password is on a command line.
   - A browser that runs sees the change after it is started again.
@@ -113,7 +114,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.mutual.tls.plugins.module_utils import keystore, nss, x509
 from ansible_collections.mutual.tls.plugins.module_utils.edge import run
 from ansible_collections.mutual.tls.plugins.module_utils.entries import TrustedCertEntry
-from ansible_collections.mutual.tls.plugins.module_utils.errors import StoreError
+from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError, StoreError
 
 
 def argument_spec() -> dict[str, Any]:
@@ -152,16 +153,32 @@ def wanted_of(params: dict[str, Any]) -> nss.Wanted:
     return nss.Wanted(entry, params["name"], trusted)
 
 
+def check_owner(path: str, home: str) -> None:
+    """Refuse to work on what is somebody else's: its user could not open it any more, or might have it lead elsewhere."""
+    while not os.path.lexists(path) and path not in ("", "/", home):
+        path = os.path.dirname(path)
+    try:
+        owner = os.stat(path).st_uid
+    except OSError as error:
+        raise InputError(f"{path} cannot be looked at ({error.strerror}): 'home' is the home of the browsers' user.") from error
+    if owner != os.geteuid():
+        raise InputError(f"{path} is another user's: run this as the browsers' user (become_user), and with that user's home.")
+
+
 def manage(module: AnsibleModule) -> dict[str, Any]:
     """Bring each database to what the keystore says."""
     params = module.params
     wanted = wanted_of(params)
+    if params["databases"] is None:
+        check_owner(params["home"], params["home"])
     paths = params["databases"] if params["databases"] is not None else nss.databases(params["home"])
+    for path in paths:
+        check_owner(path, params["home"])
     changes = []
     for path in paths:
         database = nss.Database(path, params["database_password"])
         if params["state"] == "absent":
-            made = nss.forget(database, wanted.identity, check=module.check_mode)
+            made = nss.forget(database, wanted, check=module.check_mode)
         else:
             made = nss.converge(database, wanted, check=module.check_mode)
         changes.extend({"database": path, "entry": entry, "action": action, "reason": reason} for entry, action, reason in made)

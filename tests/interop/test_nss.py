@@ -140,9 +140,9 @@ def test_a_browser_has_what_the_keystore_has(run: Run, tmp_path: Path, home: Pat
     assert not database.exists()
     made = run()
     assert promised["changes"] == made["changes"]
-    assert done(made) == [("create", str(database)), ("trust", "(mutual.tls) system-ca-1"), ("install", NICKNAME)]
+    assert done(made) == [("create", str(database)), ("trust", "(example console) system-ca-1"), ("install", NICKNAME)]
     assert fingerprints(database) == {x509.sha256(leaf.der)} == {made["sha256"]}
-    assert re.search(r"^\(mutual.tls\) system-ca-1 +C,, *$", certutil(database, "-L"), re.MULTILINE)
+    assert re.search(r"^\(example console\) system-ca-1 +C,, *$", certutil(database, "-L"), re.MULTILINE)
     assert {path.stat().st_mode & 0o077 for path in (database, *database.iterdir())} == {0}
     again = run()
     assert (again["changed"], again["changes"]) == (False, [])
@@ -150,7 +150,7 @@ def test_a_browser_has_what_the_keystore_has(run: Run, tmp_path: Path, home: Pat
         assert is_let_in(database, port)
         without = nss.Database(str(tmp_path / "without"))
         without.create()
-        without.trust("system-ca-1", cas["system"].der)
+        without.trust("ca", cas["system"].der)
         assert not is_let_in(Path(without.path), port)
 
 
@@ -166,8 +166,8 @@ def test_another_certificate_takes_the_place_of_the_one_before(
     write(tmp_path / "keys", leaf, other, issuer=cas["clients"])
     made = run()
     assert done(made) == [
-        ("distrust", "(mutual.tls) system-ca-1"),
-        ("trust", "(mutual.tls) system-ca-1"),
+        ("distrust", "(example console) system-ca-1"),
+        ("trust", "(example console) system-ca-1"),
         ("remove", NICKNAME),
         ("install", NICKNAME),
     ]
@@ -216,7 +216,7 @@ def test_what_is_somebody_elses_stays(run: Run, tmp_path: Path, home: Path, cas:
     assert run(state="absent")["changed"]
     assert database.keys() == {nss.key_id(theirs.der)}
     assert re.search(r"^company +C,,", certutil(Path(database.path), "-L"), re.MULTILINE)
-    assert "(mutual.tls)" not in certutil(Path(database.path), "-L")
+    assert "(example console)" not in certutil(Path(database.path), "-L")
     assert not run(state="absent")["changed"]
 
 
@@ -261,3 +261,46 @@ def test_what_cannot_be_done_changes_nothing(
     failed = run(fails=True, keystore=given)
     assert re.search(why, failed["msg"]), failed["msg"]
     assert not list(home.rglob("cert9.db"))
+
+
+def test_a_renewal_of_the_same_key_is_installed_each_time(run: Run, tmp_path: Path, home: Path, cas: dict[str, Issued]) -> None:
+    """Two certificates of one key, also where a run died after the key was out."""
+    key = new_key()
+    database = nss.Database(str(home / ".pki" / "nssdb"))
+    for number in range(3):
+        leaf = issue("desktop1", by=cas["clients"], key=key)
+        write(tmp_path / "keys", leaf, issuer=cas["clients"])
+        if number == 1:
+            subprocess.run(["certutil", "-d", f"sql:{database.path}", "-F", "-k", nss.key_id(leaf.der)], check=True)
+        assert run()["changed"]
+        assert fingerprints(Path(database.path)) == {x509.sha256(leaf.der)}
+        assert not run()["changed"]
+
+
+def test_two_systems_leave_each_other_alone(run: Run, tmp_path: Path, cas: dict[str, Issued]) -> None:
+    for name, ca in (("one", cas["system"]), ("two", cas["clients"])):
+        leaf = issue(f"desktop of {name}", by=cas["clients"])
+        write(tmp_path / f"keys of {name}", leaf, ca, issuer=cas["clients"])
+    stores = {name: {"path": str(tmp_path / f"keys of {name}"), "password": PASSWORD} for name in ("one", "two")}
+    assert [run(name=name, keystore=store)["changed"] for name, store in (*stores.items(), *stores.items())] == [True, True, False, False]
+
+
+def test_a_wrong_password_changes_nothing(run: Run, tmp_path: Path, home: Path, cas: dict[str, Issued]) -> None:
+    database = home / ".pki" / "nssdb"
+    database.mkdir(parents=True)
+    (tmp_path / "word").write_text("primary\n")
+    subprocess.run(["certutil", "-d", f"sql:{database}", "-N", "-f", str(tmp_path / "word")], check=True)
+    write(tmp_path / "keys", issue("desktop1", by=cas["clients"]), cas["system"], issuer=cas["clients"])
+    assert "give its password" in run(fails=True, database_password="another")["msg"]
+    assert certutil(database, "-L").count("u,u,u") == certutil(database, "-L").count("(example console)") == 0
+
+
+def test_somebody_elses_home_is_left_alone(
+    run: Run, tmp_path: Path, home: Path, cas: dict[str, Issued], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "keys", issue("desktop1", by=cas["clients"]), issuer=cas["clients"])
+    assert "cannot be looked at" in run(fails=True, home=str(tmp_path / "no such home"))["msg"]
+    mine = nss_database.os.geteuid()
+    monkeypatch.setattr(nss_database.os, "geteuid", lambda: mine + 1)
+    assert "is another user's" in run(fails=True)["msg"]
+    assert not list(home.iterdir())

@@ -37,6 +37,7 @@ class Looks(ActionModule):  # type: ignore[misc]  # Ansible has no types
         self.path, self.signs_another_key = path, signs_another_key
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.fails = ""
+        self.authorities: list[dict[str, Any]] = [{"name": "clients", "generation": 1}]
 
     def ask(self, module: str, **arguments: Any) -> dict[str, Any]:
         self.asked.append((module, arguments))
@@ -49,7 +50,7 @@ class Looks(ActionModule):  # type: ignore[misc]  # Ansible has no types
                 asked = request(wish["name"], authority=wish["authority"], usages=("client",), csr=wish["csr_content"])
             [chain] = run(self.path, asked, wishes=[CLIENTS]).issued.values()
             issued[wish["name"]] = {"chain_pem": "".join(map(x509.der_to_pem, chain))}
-        return {"authorities": [{"name": "clients", "generation": 1}], "issued": issued}
+        return {"authorities": self.authorities, "issued": issued}
 
     def look(self) -> dict[str, Any]:
         """What came of it."""
@@ -75,7 +76,7 @@ def test_what_is_signed_for_a_look_is_pending_and_revoked_at_once(path: Path) ->
     assert info == "authority_info"
     assert signed["authorities"] == [{"name": "clients", "generation": 1}], "no CA is replaced for a look"
     [asked] = signed["requests"]
-    assert (asked["name"], asked["pending"], asked["usages"], asked["valid_for"]) == (PROBE, True, ["client"], "10m")
+    assert (asked["name"], asked["pending"], asked["usages"], asked["valid_for"]) == (PROBE, True, ["client"], "1h")
     assert revoked["revoked"] == [{"name": PROBE, "reason": "cessation_of_operation"}]
     assert not [each for each in map(str, action.asked) if "PRIVATE KEY" in each]
 
@@ -92,12 +93,20 @@ def test_that_it_could_not_be_revoked_hides_nothing(path: Path) -> None:
     action.fails = "revoked"
     assert [each["outcome"] for each in action.look()["results"]] == ["unreachable"]
     [warning] = action.warnings
-    assert "is not revoked, and ends by itself within 10m: the host is gone" in warning
+    assert "is not revoked, and ends by itself within 1h: the host is gone" in warning
 
 
 def test_somebodys_certificate_needs_somebody_who_signs(path: Path) -> None:
     with pytest.raises(AnsibleActionFail, match="'authority' is needed"):
         Looks(path, "person", authority=None).look()
+
+
+def test_no_authority_is_made_for_a_look(path: Path) -> None:
+    action = Looks(path, "person")
+    action.authorities = []
+    with pytest.raises(AnsibleActionFail, match="There is no CA 'clients' yet"):
+        action.look()
+    assert [module for module, _arguments in action.asked] == ["authority_info"]
 
 
 def test_a_check_looks_at_nothing(path: Path) -> None:

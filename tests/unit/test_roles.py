@@ -158,7 +158,7 @@ def test_whoever_measures_or_makes_the_members_keystore_wishes_the_same_of_it() 
             if option and "copy_content" not in option:
                 names = ("path", "password", "old_password", "format", "profile")
                 wished[by_path(path)] = {name: option.get(name) for name in names}
-    assert sorted(wished) == ["roles/identity/tasks/apply.yml", "roles/product/tasks/collect.yml", "roles/trust/tasks/apply.yml"]
+    assert sorted(wished) == ["roles/identity/tasks/store.yml", "roles/product/tasks/collect.yml", "roles/trust/tasks/apply.yml"]
     assert len({tuple(each.items()) for each in wished.values()}) == 1, wished
     assert None not in next(iter(wished.values())).values()
 

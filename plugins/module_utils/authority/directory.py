@@ -179,7 +179,7 @@ def _revoked_keys(lines: Iterable[Line]) -> dict[str, list[str]]:
     """Name -> the SHA-256 of each of its public keys for which a certificate was revoked, however long ago."""
     found: dict[str, set[str]] = {}
     for line in lines:
-        if line.state == "revoked":
+        if line.state == "revoked" and not line.is_probe:
             found.setdefault(line.name, set()).add(line.key_sha256)
     return {name: sorted(keys) for name, keys in found.items()}
 

@@ -21,7 +21,7 @@ from ansible_collections.mutual.tls.plugins.module_utils import x509
 from ansible_collections.mutual.tls.plugins.module_utils.errors import StoreError
 from ansible_collections.mutual.tls.plugins.module_utils.files import read_if_present
 
-#: The name of a certificate that is made to see whether servers accept it, and revoked at once. It lasts for minutes.
+#: The name of a certificate that is made to see whether servers accept it, and revoked at once. It lasts for an hour.
 PROBE = "(probe)"
 
 

@@ -25,7 +25,7 @@ USAGES = ("server", "client")
 REASONS = ("unspecified", "key_compromise", "affiliation_changed", "superseded", "cessation_of_operation", "privilege_withdrawn")
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
-_PROBE_LASTS = datetime.timedelta(minutes=15)
+_PROBE_LASTS = datetime.timedelta(hours=1)
 
 
 @dataclass(frozen=True)

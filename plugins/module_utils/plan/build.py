@@ -28,7 +28,6 @@ from ansible_collections.mutual.tls.plugins.module_utils.plan.store import Entry
 from ansible_collections.mutual.tls.plugins.module_utils.plan.stores import Stores, check_certificates, store_wishes
 from ansible_collections.mutual.tls.plugins.module_utils.plan.system import Member, System
 
-_DEMAND = "demand certificates"
 _REMEDY = "Run it when all members are reached, or revoke the one that is gone (mtls_revoked)"
 
 
@@ -271,7 +270,7 @@ def _lock_outs(plan: Plan, system: System, facts: Mapping[str, Facts], authority
     demanding = [
         name
         for name, wished in plan.settings.items()
-        if system.serves_people(system.members[name].kind) and _flip(system, wished, facts[name].settings) == _DEMAND
+        if system.serves_people(system.members[name].kind) and _begins_to_demand(system, wished, facts[name].settings)
     ]
     if not demanding:
         return
@@ -291,13 +290,24 @@ def _flip(system: System, wished: Mapping[str, str], found: SettingsFacts | None
     """What a server would begin to do with its new settings that could shut clients out."""
     if found is None:
         return None
-    new = {name for name, value in wished.items() if found.values.get(name) != value}
+    new = _new(wished, found)
     for name, value in system.adapter.settings.items():
         if name in new and system.client_auth == "required" and "{require_client_auth}" in value:
-            return _DEMAND
+            return "demand certificates"
         if name in new and name not in found.values and ("{keystore_path}" in value or "{identity_path}" in value):
             return "speak TLS"
     return None
+
+
+def _begins_to_demand(system: System, wished: Mapping[str, str], found: SettingsFacts | None) -> bool:
+    """Whether a server would begin to demand certificates with its new settings, also one that is set up for the first time."""
+    new = _new(wished, found) if found is not None else ()
+    asked = [name for name, value in system.adapter.settings.items() if "{require_client_auth}" in value]
+    return system.client_auth == "required" and any(name in new for name in asked)
+
+
+def _new(wished: Mapping[str, str], found: SettingsFacts) -> set[str]:
+    return {name for name, value in wished.items() if found.values.get(name) != value}
 
 
 def _unproven_identities(plan: Plan, system: System, new_identities: Mapping[str, StoreChange]) -> Iterator[str]:

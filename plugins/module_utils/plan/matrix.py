@@ -58,6 +58,8 @@ class Matrix:
     notes: tuple[str, ...]
     #: Servers for which nobody can show that they refuse whom they should.
     faults: tuple[str, ...]
+    #: (server, endpoint) that members show from outside, or would if they were reached.
+    shown: frozenset[tuple[str, str]] = frozenset()
 
 
 def matrix(
@@ -98,6 +100,7 @@ def matrix(
         "nothing": "refused" if system.client_auth == "required" else "accepted",
         "stranger": "accepted" if system.client_auth == "none" else "refused",
     }
+    shown = frozenset({*from_outside, *away})
     from_controller = list(_from_controller(system, facts, in_sight))
     for link in (*from_outside.values(), *from_controller):
         probes.extend(PlannedProbe(link.client, link, present, expect) for present, expect in expected.items())
@@ -116,7 +119,7 @@ def matrix(
         else:
             remedy = "it needs a reachable member on another host that connects to it (one of the kind 'client' will do)"
             faults.append(f"nobody outside of {where}: {remedy}")
-    return Matrix(tuple(probes), tuple(notes), tuple(faults))
+    return Matrix(tuple(probes), tuple(notes), tuple(faults), shown)
 
 
 def on_disk(system: System, facts: Mapping[str, Facts], member: str) -> str | None:

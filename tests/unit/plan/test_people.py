@@ -73,6 +73,13 @@ def test_who_may_lock_everybody_out_says_so(path: Path) -> None:
     assert not fleet(path).plan(allow_lock_out=True).needs_bundle
 
 
+@pytest.mark.parametrize(("held", "expected"), [([], (["zoe"], True, False)), ([issued("revoked")], ([], False, True))])
+def test_a_server_that_is_set_up_for_the_first_time_begins_to_require_too(path: Path, held: list[dict[str, Any]], expected: Any) -> None:
+    made = fleet(path, *held)
+    made.scene["platform1"]["settings"]["values"] = {}
+    assert outcome(made.plan()) == expected
+
+
 def test_it_names_who_has_none_and_what_to_do(path: Path) -> None:
     [fault] = fleet(path, issued("revoked")).plan().faults
     assert fault.startswith("'platform1' would begin to demand certificates, and none of 'zoe' (mtls_clients) has a valid bundle")
@@ -131,6 +138,14 @@ def test_where_people_connect_the_controller_looks_as_they_do(path: Path) -> Non
     assert seen(made, for_person=["platform1"])[2:] == [("person", "platform1", "accepted")]
     [fault] = matrix(made.system, made.facts).faults
     assert "it needs a reachable member on another host" in fault, "the controller is on the server's host"
+
+
+def test_what_members_show_or_would_the_controller_need_not_reach(path: Path) -> None:
+    made = fleet(path, issued()).scene
+    for lost in ((), ("ec1",)):
+        made.lose(*lost)
+        assert matrix(made.system, made.facts, in_sight=["platform1"]).shown >= {("platform1", "platform")}, lost
+    assert matrix(gateway().system, gateway().facts, in_sight=["platform1"]).shown == frozenset()
 
 
 def test_nobody_but_people_is_looked_for() -> None:
