@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import socket
@@ -55,7 +56,7 @@ def write(path: Path, leaf: Issued, *trusted: Issued, issuer: Issued | None = No
 
 
 @pytest.fixture
-def run(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     """A run of the module's main(). Whatever comes of it, it says no secret."""
     monkeypatch.setattr(basic, "_ANSIBLE_PROFILE", "legacy", raising=False)
     home.mkdir()
@@ -73,7 +74,11 @@ def run(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypa
         assert PASSWORD not in shown and "PRIVATE KEY" not in shown
         return result
 
-    return main
+    umask = os.umask(0o022)
+    try:
+        yield main
+    finally:
+        os.umask(umask)  # the module sets that of its process, which is ours here
 
 
 def done(result: dict[str, Any]) -> list[tuple[str, str]]:
