@@ -84,10 +84,10 @@ def check_vault(vault: Any, vault_id: str) -> None:
     """Raises InputError where this run was given no vault secret of that id."""
     try:
         match_encrypt_secret(vault.secrets, encrypt_vault_id=vault_id)
-    except AnsibleError as error:
+    except AnsibleError:
         raise InputError(
-            f"mtls_bundle_vault_id is '{vault_id}', and this run has no such vault secret: give it with --vault-id {vault_id}@..."
-        ) from error
+            f"mtls_bundle_vault_id is '{vault_id}', and this run has no such vault secret: give it with --vault-id {vault_id}@FILE."
+        ) from None  # ansible-core would put its own words behind ours
 
 
 def _encrypted(password: str, vault: Any, vault_id: str) -> bytes:

@@ -37,7 +37,7 @@ def keytool_entries(keytool: Path, store: Path, password: str = PASSWORD) -> dic
         capture_output=True,
         text=True,
     )
-    return dict(re.findall(r"^(\S+), .*, (PrivateKeyEntry|trustedCertEntry),", listed.stdout, re.MULTILINE))
+    return dict(re.findall(r"^([^,\n]+), .*, (PrivateKeyEntry|trustedCertEntry),", listed.stdout, re.MULTILINE))
 
 
 def openssl(*arguments: str, text: str = "") -> str:

@@ -12,13 +12,18 @@ import secrets
 import shutil
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
 from browser import CHROMIUM, Browser
+from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from fleet import Run
 from web import NGINX, PORT, Web
 from web_console.application import Application
@@ -276,6 +281,43 @@ def test_where_certificates_are_requested_the_application_decides(console: Conso
     told = json.loads(console.curl(*forged()))
     assert {name for name in told if name.startswith("X_CLIENT")} == {"X_CLIENT_VERIFY"}
     assert told["X_CLIENT_VERIFY"] == "NONE"
+
+
+def put_list(console: Console, begun: timedelta) -> None:
+    """Put in place the clients' revocation list as it was so long ago: what an authority has, and nginx, that nobody has run since."""
+    authority = console.root / "authority"
+    key: Any = load_pem_private_key((authority / "clients-1.key.pem").read_bytes(), VARIABLES["mtls_authority_passphrase"].encode())
+    path, pem = authority / "clients-1.crl.pem", console.root / "gw1" / "mutual_tls" / "trust.pem"
+    former = x509.load_pem_x509_crl(path.read_bytes())
+    builder = x509.CertificateRevocationListBuilder().issuer_name(former.issuer)
+    since = datetime.now(timezone.utc) - begun
+    builder = builder.last_update(since).next_update(since + timedelta(days=30))
+    for extension in former.extensions:
+        builder = builder.add_extension(extension.value, extension.critical)
+    for each in former:
+        builder = builder.add_revoked_certificate(each)
+    made = builder.sign(key, SHA256()).public_bytes(Encoding.PEM)
+    assert pem.read_bytes().count(path.read_bytes()) == 1
+    pem.write_bytes(pem.read_bytes().replace(path.read_bytes(), made))
+    path.write_bytes(made)
+    subprocess.run(console.nginx("gw1", "-s", "reload"), check=True, capture_output=True)
+
+
+@pytest.mark.long
+def test_a_list_that_ends_is_told_of_before_it_bites(console: Console, passwords: dict[str, str]) -> None:
+    put_list(console, begun=timedelta(days=25))
+    planned = passed(console.play("plan"))
+    assert "the revocation list ends on" in " ".join(planned.output.split())
+    assert json.loads(console.curl(person="bob", password=passwords["bob"]))["X_CLIENT_SUBJECT"] == "CN=bob"
+    put_list(console, begun=timedelta(days=31))
+    deadline = time.monotonic() + 20  # nginx reloads when it gets to it
+    while "The SSL certificate error" not in console.curl(person="bob", password=passwords["bob"]):
+        assert time.monotonic() < deadline, "this is what was told of"
+        time.sleep(0.2)
+    passed(console.play("site"))
+    assert json.loads(console.curl(person="bob", password=passwords["bob"]))["X_CLIENT_SUBJECT"] == "CN=bob"
+    planned = passed(console.play("plan"))
+    assert "the revocation list ends on" not in " ".join(planned.output.split())
 
 
 @pytest.mark.long
