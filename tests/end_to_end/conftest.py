@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import itertools
-import secrets
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "sta
 
 from continuous import ContinuousClient  # noqa: E402
 from faults import run, served, works  # noqa: E402
+from fleet import new_network  # noqa: E402
 from loopback import Loopback  # noqa: E402
 
 #: Ten for each test that needs one.
@@ -26,7 +26,7 @@ GENERATIONS = itertools.count(10, 10)
 @pytest.fixture(scope="module")
 def loopback(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, java_home: Path) -> Iterator[Loopback]:
     """A running system without TLS; the test module's VARIABLES are its wishes, WITHOUT its missing members."""
-    network = f"{64 + secrets.randbelow(150)}.{secrets.randbelow(250)}"  # another for each, so that runs may overlap
+    network = new_network()
     wishes, without = getattr(request.module, "VARIABLES", {}), getattr(request.module, "WITHOUT", ())
     system = Loopback(tmp_path_factory.mktemp("system"), network, dict(wishes), java_home=java_home, without=without)
     try:

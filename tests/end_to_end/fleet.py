@@ -9,6 +9,7 @@ import json
 import os
 import pty
 import re
+import secrets
 import subprocess
 import sys
 import threading
@@ -23,6 +24,15 @@ CONNECTIONS = Path(__file__).parent / "connections"
 WORD = f"$word{os.getpid()}"
 #: Everything that breaks when a password goes through a shell, a template or a properties file unquoted.
 PASSWORD = f'it\'s a "pass" {WORD} !\\ {{x}} #1'
+#: The wishes of a system whose certificates an authority of its own signs.
+OWN_AUTHORITY = {
+    "mtls_trust_model": "authority",
+    "mtls_authority_path": "{{ inventory_dir }}/authority",
+    "mtls_authority_passphrase": "not the $word of stores",
+    "mtls_key_type": "EC",
+}
+#: A line of what a terminal shows of one-time passwords.
+_ONE_TIME = re.compile(r"^  (\S+) +([a-z2-9]{4}(?:-[a-z2-9]{4}){5})\r?$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -38,6 +48,27 @@ class Run:
     def changed(self) -> int:
         """How many tasks changed something, over all members."""
         return sum(counters["changed"] for counters in self.recap.values())
+
+    @property
+    def words(self) -> str:
+        """What it printed, however that was wrapped."""
+        return " ".join(self.output.split())
+
+
+def passed(run: Run) -> Run:
+    """The same run, in which nothing failed."""
+    assert run.code == 0, run.output[-6000:]
+    return run
+
+
+def one_time(shown: str) -> dict[str, str]:
+    """Person -> one-time password, of what a terminal showed."""
+    return dict(_ONE_TIME.findall(shown))
+
+
+def new_network() -> str:
+    """The second and third number of addresses 127.x.y.n, others for each system, so that runs may overlap."""
+    return f"{64 + secrets.randbelow(150)}.{secrets.randbelow(250)}"
 
 
 @dataclass

@@ -16,18 +16,12 @@ from typing import Any
 
 import pytest
 from continuous import ContinuousClient
-from fleet import Run
+from fleet import OWN_AUTHORITY, Run
 from judges import keytool_entries, matrix, outcomes, s_client
 from loopback import Loopback
 
-PASSPHRASE = "not the $word of stores"
 WITHOUT = ("ec2",)
-VARIABLES = {
-    "mtls_trust_model": "authority",
-    "mtls_authority_path": "{{ inventory_dir }}/authority",
-    "mtls_authority_passphrase": PASSPHRASE,
-    "mtls_key_type": "EC",
-}
+VARIABLES = OWN_AUTHORITY
 
 
 def play(loopback: Loopback, playbook: str = "site", **extra: Any) -> Run:
@@ -122,7 +116,7 @@ def test_a_second_run_changes_and_restarts_nothing(loopback: Loopback, enabled: 
 
 
 def test_nothing_secret_is_in_the_output(loopback: Loopback, enabled: Run) -> None:
-    assert PASSPHRASE not in enabled.output
+    assert OWN_AUTHORITY["mtls_authority_passphrase"] not in enabled.output
     assert "PRIVATE KEY" not in enabled.output
 
 

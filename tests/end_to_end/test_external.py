@@ -8,17 +8,15 @@ Runs leave requests and stop, or go on with what works; and take up what was sig
 
 from __future__ import annotations
 
-import json
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from company import Company
-from fleet import Run
+from fleet import Run, new_network, passed
 from judges import openssl
-from web import NGINX, Web, connecting, refusals
+from web import NGINX, Web, connecting, refusals, running
 
 VARIABLES = {
     "mtls_product": "nginx",
@@ -42,12 +40,9 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Company:
 @pytest.fixture(scope="module")
 def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
     kinds = {"gw1": "gateway", "alice": "client", "bob": "client"}
-    system = Web(tmp_path_factory.mktemp("external"), f"{64 + secrets.randbelow(150)}.{secrets.randbelow(250)}", dict(VARIABLES), kinds)
-    system.start()
-    try:
+    system = Web(tmp_path_factory.mktemp("external"), new_network(), dict(VARIABLES), kinds)
+    with running(system):
         yield system
-    finally:
-        system.stop()
 
 
 def elsewhere(web: Web) -> Path:
@@ -55,17 +50,7 @@ def elsewhere(web: Web) -> Path:
 
 
 def play(web: Web, playbook: str = "site", *, hosts: dict[str, dict[str, Any]] | None = None, **extra: Any) -> Run:
-    return web.play(playbook, hosts=hosts, extra={"mtls_report_path": str(web.root / "matrix.json"), **extra})
-
-
-def passed(run: Run) -> Run:
-    assert run.code == 0, run.output[-6000:]
-    return run
-
-
-def outcomes(web: Web) -> set[tuple[str, str, str]]:
-    rows = json.loads((web.root / "matrix.json").read_text(encoding="utf-8"))["links"]
-    return {(row["client"], row["server"], row["outcome"]) for row in rows}
+    return web.play_and_report(playbook, hosts=hosts, **extra)
 
 
 def requests(web: Web) -> dict[str, bytes]:
@@ -86,7 +71,7 @@ def asked(web: Web) -> Run:
 
 def test_without_its_root_nothing_is_done_and_what_to_put_where_is_told(web: Web, asked: Run) -> None:
     assert asked.code != 0
-    assert "has no CA 'clients', and generation 1 is wished: put the root that is to be trusted into" in " ".join(asked.output.split())
+    assert "has no CA 'clients', and generation 1 is wished: put the root that is to be trusted into" in asked.words
     assert not web.store("alice").exists()
 
 
@@ -98,7 +83,7 @@ def left(web: Web, company: Company, asked: Run) -> Run:
 
 def test_requests_are_left_and_the_run_stops_with_the_list(web: Web, left: Run) -> None:
     assert left.code != 0
-    told = " ".join(left.output.split())
+    told = left.words
     assert "Somebody else has to sign first for gw1, alice, bob: nothing that they have is accepted by anybody." in told
     assert "Certificates that are yet to be signed:" in left.output
     assert not (web.root / "gw1" / "nginx.pid").exists(), "nothing was started"
@@ -118,7 +103,7 @@ def enabled(web: Web, company: Company, left: Run) -> Run:
 def test_what_was_signed_is_taken_and_everybody_is_let_in(web: Web, enabled: Run) -> None:
     passed(enabled)
     for client, outcome in (("alice", "accepted"), ("bob", "accepted"), ("(no certificate)", "refused"), ("(a stranger)", "refused")):
-        assert (client, "gw1", outcome) in outcomes(web)
+        assert (client, "gw1", outcome) in web.outcomes()
     shown = openssl("s_client", "-connect", f"{web.addresses['gw1']}:8443", "-CAfile", str(elsewhere(web) / "system-1.crt.pem"), text="")
     assert "Verify return code: 0 (ok)" in shown
     assert "CN = Example issuing CA" in shown
@@ -132,7 +117,7 @@ def test_who_waits_for_a_renewal_goes_on_with_what_works_and_so_do_all_others(we
     before = {name: serial(web, name) for name in web.kinds}
     with connecting(web, "alice", "bob") as people:
         run = passed(play(web, hosts=SOON))
-        assert "Somebody else has yet to sign for alice, and they go on with what they have." in " ".join(run.output.split())
+        assert "Somebody else has yet to sign for alice, and they go on with what they have." in run.words
         assert [name for name in requests(web) if name.endswith(".pem")] == ["alice.csr.pem"]
         company.sign(elsewhere(web), days=150)
         refused = passed(play(web, hosts=SOON))
@@ -171,18 +156,18 @@ def test_who_joins_waits_alone_and_keeps_its_key(web: Web, company: Company, ena
     (web.root / "carol").mkdir()
     with connecting(web, "alice") as people:
         waits = play(web)
-        told = " ".join(waits.output.split())
+        told = waits.words
         assert waits.code != 0
         assert "Somebody else has to sign first for carol: nothing that they have is accepted by anybody." in told
         assert "All others are as they should be." in told
-        assert {client for client, _server, outcome in outcomes(web) if outcome == "accepted"} == {"alice", "bob"}
+        assert {client for client, _server, outcome in web.outcomes() if outcome == "accepted"} == {"alice", "bob"}
         left, store = requests(web), web.store("carol").read_bytes()
         assert play(web).code != 0
         assert (requests(web), web.store("carol").read_bytes()) == (left, store)
         company.sign(elsewhere(web))
         passed(play(web))
     assert refusals(people, 0) == []
-    assert ("carol", "gw1", "accepted") in outcomes(web)
+    assert ("carol", "gw1", "accepted") in web.outcomes()
 
 
 def test_who_is_revoked_has_to_be_on_the_list_and_is_refused_then(web: Web, company: Company, enabled: Run) -> None:
@@ -196,6 +181,6 @@ def test_who_is_revoked_has_to_be_on_the_list_and_is_refused_then(web: Web, comp
     with connecting(web, "alice") as people:
         passed(play(web, "revoke", revoke="bob"))
     assert refusals(people, 0) == []
-    assert {("alice", "gw1", "accepted"), ("bob", "gw1", "refused")} <= outcomes(web)
+    assert {("alice", "gw1", "accepted"), ("bob", "gw1", "refused")} <= web.outcomes()
     again = passed(play(web, mtls_revoked=["bob"]))
     assert again.changed == 0, again.output

@@ -6,23 +6,18 @@
 from __future__ import annotations
 
 import itertools
-import json
-import secrets
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from company import Company
-from fleet import Run
+from fleet import OWN_AUTHORITY, Run, new_network, passed
 from judges import openssl
-from web import NGINX, Web, connecting, refusals
+from web import NGINX, Web, connecting, refusals, running
 
 VARIABLES = {
     "mtls_product": "nginx",
-    "mtls_trust_model": "authority",
-    "mtls_authority_path": "{{ inventory_dir }}/authority",
-    "mtls_authority_passphrase": "not the $word of stores",
-    "mtls_key_type": "EC",
+    **OWN_AUTHORITY,
 }
 OWN = {"mtls_authority_options": {"crl_valid_for": "180d", "crl_renew_before": "179d"}}
 EXTERNAL = {"mtls_authority_mode": "external"}
@@ -40,26 +35,13 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Company:
 @pytest.fixture(scope="module")
 def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
     kinds = {"gw1": "gateway", "alice": "client", "bob": "client"}
-    system = Web(tmp_path_factory.mktemp("from_own"), f"{64 + secrets.randbelow(150)}.{secrets.randbelow(250)}", dict(VARIABLES), kinds)
-    system.start()
-    try:
+    system = Web(tmp_path_factory.mktemp("from_own"), new_network(), dict(VARIABLES), kinds)
+    with running(system):
         yield system
-    finally:
-        system.stop()
 
 
 def play(web: Web, playbook: str = "site", **extra: Any) -> Run:
-    return web.play(playbook, extra={"mtls_report_path": str(web.root / "matrix.json"), **extra})
-
-
-def passed(run: Run) -> Run:
-    assert run.code == 0, run.output[-6000:]
-    return run
-
-
-def outcomes(web: Web) -> set[tuple[str, str, str]]:
-    rows = json.loads((web.root / "matrix.json").read_text(encoding="utf-8"))["links"]
-    return {(row["client"], row["server"], row["outcome"]) for row in rows}
+    return web.play_and_report(playbook, **extra)
 
 
 def issuer(web: Web) -> str:
@@ -96,7 +78,7 @@ def test_the_first_run_asks_and_leaves_everybody_at_work(web: Web, moved: list[R
 def test_what_the_company_signed_takes_the_place_of_what_the_own_authority_had(web: Web, moved: list[Run]) -> None:
     passed(moved[2])
     assert "Example issuing CA" in issuer(web)
-    assert {("alice", "gw1", "accepted"), ("bob", "gw1", "accepted"), ("(no certificate)", "gw1", "refused")} <= outcomes(web)
+    assert {("alice", "gw1", "accepted"), ("bob", "gw1", "accepted"), ("(no certificate)", "gw1", "refused")} <= web.outcomes()
     assert cas(web) == ["O = Example, CN = Example root"], "nobody of the own authority is trusted any more"
     again = passed(play(web, **EXTERNAL))
     assert again.changed == 0, again.output

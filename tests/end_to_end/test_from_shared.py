@@ -8,19 +8,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from fleet import Run
+from fleet import OWN_AUTHORITY, Run
 from judges import keytool_entries, matrix, outcomes, s_client
 from loopback import Loopback
 
 pytestmark = pytest.mark.long
 WITHOUT = ("sc1", "desktop2")
-VARIABLES = {
-    "mtls_trust_model": "shared",
-    "mtls_key_type": "EC",
-    "mtls_authority_host": "localhost",
-    "mtls_authority_path": "{{ inventory_dir }}/authority",
-    "mtls_authority_passphrase": "not the $word of stores",
-}
+VARIABLES = {**OWN_AUTHORITY, "mtls_trust_model": "shared", "mtls_authority_host": "localhost"}
 
 
 def move(loopback: Loopback, model: str, **more: object) -> Run:
@@ -74,4 +68,4 @@ def test_from_the_authority_to_pairwise_and_back_to_one_key(loopback: Loopback, 
 def test_from_one_key_straight_to_pairwise(loopback: Loopback, authority: Run, keytool: Path) -> None:
     run = move(loopback, "pairwise", mtls_generation=2)
     assert entries(loopback, keytool, "ec2") == {"ec2": KEY, "platform1": TRUSTED}
-    assert "with the trust model 'pairwise' only 'platform1' holds its key" in " ".join(run.output.split())
+    assert "with the trust model 'pairwise' only 'platform1' holds its key" in run.words

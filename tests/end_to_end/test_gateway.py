@@ -8,7 +8,6 @@ from __future__ import annotations
 import http.server
 import json
 import re
-import secrets
 import shutil
 import subprocess
 import threading
@@ -24,37 +23,17 @@ from browser import CHROMIUM, Browser
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
-from fleet import Run
-from web import NGINX, PORT, Web
+from fleet import BIN, OWN_AUTHORITY, new_network, one_time, passed
+from web import NGINX, PORT, Web, running
 from web_console.application import Application
 
 HEALTH_PORT = 8081
-#: What an ordinary user's nginx needs beside what Debian's has.
-_CONFIGURATION = """
-pid {root}/nginx.pid;
-error_log {root}/error.log info;
-events {{ worker_connections 256; }}
-http {{
-  access_log {root}/access.log;
-  client_body_temp_path {root}/body;
-  proxy_temp_path {root}/proxy;
-  fastcgi_temp_path {root}/fastcgi;
-  uwsgi_temp_path {root}/uwsgi;
-  scgi_temp_path {root}/scgi;
-  {more}
-  include {root}/conf.d/*.conf;
-}}
-"""
 VARIABLES = {
     "mtls_product": "nginx",
-    "mtls_trust_model": "authority",
-    "mtls_authority_path": "{{ inventory_dir }}/authority",
-    "mtls_authority_passphrase": "not the $word of stores",
+    **OWN_AUTHORITY,
     "mtls_bundle_path": "{{ inventory_dir }}/bundles",
-    "mtls_key_type": "EC",
     "mtls_clients": [{"name": "alice"}, {"name": "bob", "readers": ["linux"]}],
 }
-ONE_TIME = re.compile(r"^  (\S+) +([a-z2-9]{4}(?:-[a-z2-9]{4}){5})\r?$", re.MULTILINE)
 #: The programs that manage the databases of browsers.
 NSS = shutil.which("pk12util")
 WITH_A_BROWSER = pytest.mark.skipif(CHROMIUM is None, reason="no browser (Debian: apt-get install chromium libnss3-tools)")
@@ -75,6 +54,8 @@ class Console(Web):
             return {**super().host(name), **own, "mtls_system_name": "Console"}
         return {
             **super().host(name),
+            # Of a process that listens nowhere nothing is asked.
+            "mtls_endpoints": [{"name": "https", "port": PORT}, {"name": "watcher", "port": None}],
             "mtls_gateway_upstream": self.upstream,
             "mtls_gateway_listen": [f"{address}:{PORT}"],
             "mtls_gateway_health_listen": f"{address}:{HEALTH_PORT}",
@@ -85,9 +66,8 @@ class Console(Web):
 
     def configure(self, name: str, more: str = "") -> None:
         """What is nginx's own, without any server."""
-        home = self.root / name
-        (home / "conf.d").mkdir(exist_ok=True)
-        (home / "nginx.conf").write_text(_CONFIGURATION.format(root=home, more=more), encoding="utf-8")
+        (self.root / name / "conf.d").mkdir(exist_ok=True)
+        self.write_configuration(name, f"{more} include {self.root / name}/conf.d/*.conf;")
 
     def curl(self, *options: str, person: str = "", password: str = "", path: str = "/told") -> str:
         """What curl got, as a person with a bundle or with nothing; its complaint otherwise."""
@@ -125,20 +105,11 @@ def application() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def console(tmp_path_factory: pytest.TempPathFactory, application: str) -> Iterator[Console]:
-    network = f"{64 + secrets.randbelow(150)}.{secrets.randbelow(250)}"
     kinds = {"gw1": "gateway", "desk1": "client"}
-    system = Console(tmp_path_factory.mktemp("console"), network, dict(VARIABLES), kinds, upstream=application)
-    system.start()
-    (system.root / "desk1" / "home").mkdir()
-    try:
+    system = Console(tmp_path_factory.mktemp("console"), new_network(), dict(VARIABLES), kinds, upstream=application)
+    with running(system):
+        (system.root / "desk1" / "home").mkdir()
         yield system
-    finally:
-        system.stop()
-
-
-def passed(run: Run) -> Run:
-    assert run.code == 0, run.output[-6000:]
-    return run
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +117,7 @@ def passwords(console: Console) -> dict[str, str]:
     """One run from nothing: a server that demands certificates, and bundles for everybody."""
     run, shown = console.play_at_terminal("site")
     passed(run)
-    return dict(ONE_TIME.findall(shown))
+    return one_time(shown)
 
 
 def test_the_application_is_told_who_it_is(console: Console, passwords: dict[str, str]) -> None:
@@ -246,10 +217,36 @@ def test_what_nginx_refuses_changes_nothing(console: Console, passwords: dict[st
     before = console.written.read_bytes()
     refused = console.play("site", hosts={"gw1": given})
     assert refused.code != 0
-    assert why in " ".join(refused.output.split()), refused.output[-3000:]
+    assert why in refused.words, refused.output[-3000:]
     assert console.written.read_bytes() == before
     assert console.copies() == []
     assert json.loads(console.curl(person="bob", password=passwords["bob"]))["X_CLIENT_SUBJECT"] == "CN=bob"
+
+
+@pytest.mark.long
+def test_the_role_works_without_the_playbooks(console: Console, passwords: dict[str, str]) -> None:
+    """As its README shows it; the inventory says nothing of mutual.tls."""
+    given = {name.replace("mtls_gateway", "gateway"): value for name, value in console.host("gw1").items() if "gateway" in name}
+    others = {
+        "gateway_pem_directory": console.host("gw1")["mtls_pem_directory"],
+        "gateway_check_command": console.nginx("gw1", "-t"),
+        "gateway_reload_command": console.nginx("gw1", "-s", "reload"),
+    }
+    play = {"hosts": "all", "gather_facts": False, "roles": [{"role": "mutual.tls.gateway", "vars": {**given, **others}}]}
+    path = console.root / "own.yml"
+    path.write_text(json.dumps([play]), encoding="utf-8")
+    command = [str(BIN / "ansible-playbook"), str(path), "--inventory", "console,", "--connection", "local"]
+
+    def own(*more: str) -> str:
+        done = subprocess.run([*command, *more], env=console.environment(), capture_output=True, text=True, check=False, timeout=120)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    assert "changed=0" in own(), "it finds what mutual.tls.site has made of the same"
+    own("--extra-vars", '{"gateway_directives": ["add_header X-Served-By gateway always"]}')
+    assert "X-Served-By: gateway" in console.curl("--include", person="bob", password=passwords["bob"])
+    assert passed(console.play("site")).changed > 0
+    assert "X-Served-By" not in console.curl("--include", person="bob", password=passwords["bob"])
 
 
 @WITH_A_BROWSER
@@ -307,7 +304,7 @@ def put_list(console: Console, begun: timedelta) -> None:
 def test_a_list_that_ends_is_told_of_before_it_bites(console: Console, passwords: dict[str, str]) -> None:
     put_list(console, begun=timedelta(days=25))
     planned = passed(console.play("plan"))
-    assert "the revocation list ends on" in " ".join(planned.output.split())
+    assert "the revocation list ends on" in planned.words
     assert json.loads(console.curl(person="bob", password=passwords["bob"]))["X_CLIENT_SUBJECT"] == "CN=bob"
     put_list(console, begun=timedelta(days=31))
     deadline = time.monotonic() + 20  # nginx reloads when it gets to it
@@ -317,7 +314,7 @@ def test_a_list_that_ends_is_told_of_before_it_bites(console: Console, passwords
     passed(console.play("site"))
     assert json.loads(console.curl(person="bob", password=passwords["bob"]))["X_CLIENT_SUBJECT"] == "CN=bob"
     planned = passed(console.play("plan"))
-    assert "the revocation list ends on" not in " ".join(planned.output.split())
+    assert "the revocation list ends on" not in planned.words
 
 
 @pytest.mark.long
@@ -327,7 +324,7 @@ def test_all_are_revoked_and_given_new_ones(console: Console, passwords: dict[st
     ca = (console.root / "bundles" / "server_ca.crt").read_bytes()
     run, shown = console.play_at_terminal("rotate", extra={"rotate_to": 2})
     passed(run)
-    found = dict(ONE_TIME.findall(shown))
+    found = one_time(shown)
     assert json.loads(console.curl(person="bob", password=found["bob"]))["X_CLIENT_SUBJECT"] == "CN=bob"
     assert (console.root / "bundles" / "server_ca.crt").read_bytes() != ca
     (console.root / "bundles" / "former.p12").write_bytes(former)

@@ -14,16 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fleet import BIN, PASSWORD, Run
+from fleet import BIN, OWN_AUTHORITY, PASSWORD, Run
 from judges import keytool_entries, matrix, outcomes, s_client
 from loopback import Loopback
 
 WITHOUT = ("ec2", "sc1", "desktop1", "desktop2")
 VARIABLES = {
-    "mtls_trust_model": "authority",
-    "mtls_authority_path": "{{ inventory_dir }}/authority",
-    "mtls_authority_passphrase": "not the $word of stores",
-    "mtls_key_type": "EC",
+    **OWN_AUTHORITY,
     "mtls_bundle_path": "{{ inventory_dir }}/bundles",
     "mtls_bundle_password_path": "{{ inventory_dir }}/passwords",
     "mtls_bundle_vault_id": "people",
@@ -79,9 +76,7 @@ def enabled(loopback: Loopback) -> Run:
 def test_without_the_vaults_secret_nothing_is_signed(loopback: Loopback) -> None:
     refused = play(loopback, "issue_client", client="desk7")
     assert refused.code != 0
-    assert "this run has no such vault secret: give it with --vault-id people@FILE." in " ".join(refused.output.split()), refused.output[
-        -3000:
-    ]
+    assert "this run has no such vault secret: give it with --vault-id people@FILE." in refused.words, refused.output[-3000:]
     assert not (loopback.root / "bundles" / "desk7.p12").exists()
 
 

@@ -6,22 +6,18 @@
 from __future__ import annotations
 
 import json
-import secrets
 import subprocess
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from fleet import Run
-from web import NGINX, PORT, Web
+from fleet import OWN_AUTHORITY, Run, new_network
+from web import NGINX, PORT, Web, running
 
 VARIABLES = {
     "mtls_product": "nginx",
-    "mtls_trust_model": "authority",
-    "mtls_authority_path": "{{ inventory_dir }}/authority",
-    "mtls_authority_passphrase": "not the $word of stores",
+    **OWN_AUTHORITY,
     "mtls_bundle_path": "{{ inventory_dir }}/bundles",
-    "mtls_key_type": "EC",
     "mtls_clients": [{"name": "alice"}],
 }
 PERSON = "(somebody with a certificate)"
@@ -33,18 +29,9 @@ pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed (D
 
 @pytest.fixture(scope="module")
 def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
-    network = f"{64 + secrets.randbelow(150)}.{secrets.randbelow(250)}"
-    system = Web(tmp_path_factory.mktemp("lock_out"), network, dict(VARIABLES), {"gw1": "gateway"})
-    system.start()
-    try:
+    system = Web(tmp_path_factory.mktemp("lock_out"), new_network(), dict(VARIABLES), {"gw1": "gateway"})
+    with running(system):
         yield system
-    finally:
-        system.stop()
-
-
-def words(run: Run) -> str:
-    """What a run printed, however it was wrapped."""
-    return " ".join(run.output.split())
 
 
 def stranger(web: Web) -> str:
@@ -55,10 +42,9 @@ def stranger(web: Web) -> str:
 
 def played(web: Web, playbook: str, **more: Any) -> tuple[Run, list[dict[str, Any]]]:
     """A run, and the handshakes that it made."""
-    report = web.root / "matrix.json"
-    report.unlink(missing_ok=True)
-    run, _shown = web.play_at_terminal(playbook, extra={"mtls_report_path": str(report), **more})
-    return run, json.loads(report.read_text())["links"] if report.exists() else []
+    web.report.unlink(missing_ok=True)
+    run, _shown = web.play_at_terminal(playbook, extra={"mtls_report_path": str(web.report), **more})
+    return run, json.loads(web.report.read_text())["links"] if web.report.exists() else []
 
 
 def ledger(web: Web, name: str) -> list[str]:
@@ -76,11 +62,11 @@ def test_nothing_is_required_while_nobody_could_come_in(web: Web, disabled: Run)
     assert disabled.code == 0, disabled.output
     assert "hello ," in stranger(web)
     planned = web.play("plan", extra={"mtls_client_auth": "required"})
-    assert "(people) bundle issue alice there is none yet" in words(planned), planned.output
+    assert "(people) bundle issue alice there is none yet" in planned.words, planned.output
     refused = web.play("enable")
     assert refused.code != 0
-    assert "Name a directory for them in mtls_bundle_password_path" in words(refused)
-    assert "This run failed and was undone" in words(refused)
+    assert "Name a directory for them in mtls_bundle_password_path" in refused.words
+    assert "This run failed and was undone" in refused.words
     assert "hello ," in stranger(web)
     revoked = web.play("enable", extra={"mtls_clients": [{"name": "alice", "state": "revoked"}, {"name": "bob"}], "mtls_revoked": ["bob"]})
     assert revoked.code != 0
@@ -92,8 +78,8 @@ def test_what_refuses_somebody_with_a_certificate_is_undone(web: Web, disabled: 
     run, rows = played(web, "enable")
     assert run.code != 0
     assert [(row["client"], row["outcome"]) for row in rows if not row["as_expected"]] == [(PERSON, "refused")]
-    assert "This run failed and was undone" in words(run)
-    assert "Handshakes: 2 of 2 end as they did before the run" in words(run)
+    assert "This run failed and was undone" in run.words
+    assert "Handshakes: 2 of 2 end as they did before the run" in run.words
     assert "hello ," in stranger(web)
     web.configure("gw1")
 
@@ -120,7 +106,7 @@ def test_what_is_required_stays_so_whatever_becomes_of_bundles(web: Web, disable
     """Nobody is left with a bundle, and the list that says so is not held back."""
     run = web.play("site", extra={"mtls_clients": [{"name": "alice", "state": "revoked"}, {"name": "zoe"}]})
     assert run.code == 0, run.output
-    assert "zoe: no bundle was made" in words(run)
+    assert "zoe: no bundle was made" in run.words
     listed = subprocess.run(
         ["openssl", "crl", "-in", str(web.root / "authority" / "clients-1.crl.pem"), "-noout", "-text"],
         capture_output=True,

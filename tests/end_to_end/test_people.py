@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import re
-import secrets
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,21 +12,17 @@ from typing import Any
 
 import pytest
 from browser import CHROMIUM, Browser
-from fleet import Run
-from web import NGINX, PORT, Web
+from fleet import OWN_AUTHORITY, Run, new_network, one_time, passed
+from web import NGINX, PORT, Web, running
 
 VARIABLES = {
     "mtls_product": "nginx",
-    "mtls_trust_model": "authority",
-    "mtls_authority_path": "{{ inventory_dir }}/authority",
-    "mtls_authority_passphrase": "not the $word of stores",
+    **OWN_AUTHORITY,
     "mtls_bundle_path": "{{ inventory_dir }}/bundles",
-    "mtls_key_type": "EC",
     "mtls_system_name": "Example <console>",
     "mtls_system_addresses": ["https://console.example.test/"],
 }
 PEOPLE = [{"name": "alice", "subject_alt_name": ["email:alice@example.test"]}, {"name": "bob", "readers": ["firefox"]}]
-ONE_TIME = re.compile(r"^  (\S+) +([a-z2-9]{4}(?:-[a-z2-9]{4}){5})\r?$", re.MULTILINE)
 
 WITH_A_BROWSER = pytest.mark.skipif(CHROMIUM is None, reason="no browser (Debian: apt-get install chromium libnss3-tools)")
 
@@ -37,18 +31,9 @@ pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed (D
 
 @pytest.fixture(scope="module")
 def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
-    network = f"{64 + secrets.randbelow(150)}.{secrets.randbelow(250)}"
-    system = Web(tmp_path_factory.mktemp("people"), network, dict(VARIABLES), {"gw1": "gateway", "monitor": "client"})
-    system.start()
-    try:
+    system = Web(tmp_path_factory.mktemp("people"), new_network(), dict(VARIABLES), {"gw1": "gateway", "monitor": "client"})
+    with running(system):
         yield system
-    finally:
-        system.stop()
-
-
-def passed(run: Run) -> Run:
-    assert run.code == 0, run.output[-6000:]
-    return run
 
 
 def connect(web: Web, bundle: Path | None = None, password: str = "") -> str:
@@ -92,7 +77,7 @@ def issued(web: Web) -> dict[str, str]:
     run, shown = web.play_at_terminal("issue_client", "-vvvv", extra={"client": ["alice", "bob"], **people()}, env=kept)
     passed(run)
     (web.root / "stdout").write_text(run.output, encoding="utf-8")
-    found = dict(ONE_TIME.findall(shown))
+    found = one_time(shown)
     assert sorted(found) == ["alice", "bob"], shown
     return found
 
@@ -206,9 +191,9 @@ def again(web: Web, issued: dict[str, str], enabled: Run) -> tuple[bytes, str]:
     """Alice gets another bundle; what she had before, and her new password."""
     former = (web.root / "bundles" / "alice.p12").read_bytes()
     run, shown = web.play_at_terminal("issue_client", extra={"client": "alice", **people()})
-    assert "Servers go on accepting what alice had before" in " ".join(passed(run).output.split())
+    assert "Servers go on accepting what alice had before" in passed(run).words
     passed(web.play("site", extra=people()))
-    return former, dict(ONE_TIME.findall(shown))["alice"]
+    return former, one_time(shown)["alice"]
 
 
 def test_another_bundle_takes_the_place_of_the_one_before(web: Web, issued: dict[str, str], again: tuple[bytes, str]) -> None:
@@ -227,9 +212,9 @@ def test_without_a_terminal_passwords_need_a_place(web: Web, again: tuple[bytes,
     ledger = (web.root / "authority" / "ledger.jsonl").read_bytes()
     refused = web.play("issue_client", extra={"client": "carol", **carol})
     assert refused.code != 0
-    assert "Name a directory for them in mtls_bundle_password_path" in " ".join(refused.output.split())
+    assert "Name a directory for them in mtls_bundle_password_path" in refused.words
     site = passed(web.play("site", extra=carol))
-    assert "carol: no bundle was made." in " ".join(site.output.split())
+    assert "carol: no bundle was made." in site.words
     assert (web.root / "authority" / "ledger.jsonl").read_bytes() == ledger, "nothing was signed"
     given = {"mtls_bundle_password_path": str(web.root / "passwords")}
     path = web.root / "passwords" / "carol.txt"
@@ -237,7 +222,7 @@ def test_without_a_terminal_passwords_need_a_place(web: Web, again: tuple[bytes,
     path.mkdir()  # the password cannot be told
     dies = web.play("issue_client", extra={"client": "carol", **carol, **given})
     assert dies.code != 0
-    assert "No bundle of this run counts" in " ".join(dies.output.split())
+    assert "No bundle of this run counts" in dies.words
     assert b'"state":"pending","name":"carol"' in (web.root / "authority" / "ledger.jsonl").read_bytes()
     path.rmdir()
     passed(web.play("site", extra={**carol, **given}))
@@ -255,7 +240,7 @@ def test_who_is_revoked_is_refused_and_gets_nothing_by_itself(web: Web, issued: 
     assert "hello CN=bob," in connect(web, web.root / "bundles" / "bob.p12", issued["bob"])
     assert not list((web.root / "bundles").glob("alice.*"))
     back = passed(web.play("site", extra=people()))
-    assert "'alice' is revoked, and gets no new bundle by itself" in " ".join(back.output.split())
+    assert "'alice' is revoked, and gets no new bundle by itself" in back.words
     assert "400" in connect(web, web.root / "alice.p12", again[1])
 
 
@@ -269,7 +254,7 @@ def test_a_browser_through_revocations_and_back(web: Web, issued: dict[str, str]
     installed.trust(web.root / "bundles" / "server_ca.crt")
     assert "400 No required SSL certificate was sent" in installed.page(page(web)), "its CA is not among those that are asked for"
     installed.uninstall("bob Example <console>".lower())
-    installed.install(web.root / "bundles" / "bob.p12", dict(ONE_TIME.findall(shown))["bob"])
+    installed.install(web.root / "bundles" / "bob.p12", one_time(shown)["bob"])
     assert "hello CN=bob," in installed.page(page(web))
     passed(web.play("disable", extra={"mtls_generation": 2, **people(alice="revoked")}))
     nobody = Browser(web.root / "nobodys_home")

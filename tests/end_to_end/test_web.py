@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import signal
 import subprocess
 import time
@@ -18,16 +17,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from fleet import BIN, Run
+from fleet import BIN, OWN_AUTHORITY, Run, new_network, passed
 from judges import openssl
-from web import NGINX, PORT, Person, Web, connecting, refusals
+from web import NGINX, PORT, Person, Web, connecting, refusals, running
 
 VARIABLES = {
     "mtls_product": "nginx",
-    "mtls_trust_model": "authority",
-    "mtls_authority_path": "{{ inventory_dir }}/authority",
-    "mtls_authority_passphrase": "not the $word of stores",
-    "mtls_key_type": "EC",
+    **OWN_AUTHORITY,
 }
 
 pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed (Debian: apt-get install nginx-light)")
@@ -35,23 +31,13 @@ pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed (D
 
 @pytest.fixture(scope="module")
 def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
-    system = Web(tmp_path_factory.mktemp("web"), f"{64 + secrets.randbelow(150)}.{secrets.randbelow(250)}", dict(VARIABLES))
-    system.start()
-    try:
+    system = Web(tmp_path_factory.mktemp("web"), new_network(), dict(VARIABLES))
+    with running(system):
         yield system
-    finally:
-        system.stop()
 
 
 def play(web: Web, playbook: str = "site", **extra: Any) -> Run:
-    run = web.play(playbook, extra={"mtls_report_path": str(web.root / "matrix.json"), **extra})
-    assert run.code == 0, run.output[-6000:]
-    return run
-
-
-def outcomes(web: Web) -> set[tuple[str, str, str]]:
-    rows = json.loads((web.root / "matrix.json").read_text(encoding="utf-8"))["links"]
-    return {(row["client"], row["server"], row["outcome"]) for row in rows}
+    return passed(web.play_and_report(playbook, **extra))
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +61,7 @@ def test_people_with_certificates_are_let_in_and_others_are_not(web: Web, enable
     assert enabled.code == 0, enabled.output[-6000:]
     for server in web.gateways:
         for client, outcome in (("alice", "accepted"), ("bob", "accepted"), ("(no certificate)", "refused"), ("(a stranger)", "refused")):
-            assert (client, server, outcome) in outcomes(web)
+            assert (client, server, outcome) in web.outcomes()
     again = play(web, "enable")
     assert again.changed == 0, again.output
 
@@ -120,7 +106,7 @@ def test_who_is_revoked_is_refused_from_then_on_and_nobody_else_ever(web: Web, e
     assert len(tried) > 20
     assert accepted == []
     assert "hello" not in resumed(web, "carol", "gw1", "-sess_in", str(session)), "a session from before opens no door"
-    assert ("carol", "gw1", "refused") in outcomes(web)
+    assert ("carol", "gw1", "refused") in web.outcomes()
     assert "This is NOT lasting yet: add to the inventory's mtls_revoked carol." in run.output
     assert {name: web.store(name).read_bytes() for name in web.kinds} == stores, "a revocation list is all that it takes"
     again = play(web, mtls_clients=[{"name": "alice"}, {"name": "carol", "state": "revoked"}])
@@ -174,7 +160,7 @@ def test_all_are_replaced_in_three_steps_without_a_refusal(web: Web, enabled: Ru
     assert web.masters() == masters
     again = play(web, mtls_generation=2, mtls_revoked=["carol"])
     assert again.changed == 0, again.output
-    assert "carol" not in {client for client, _server, outcome in outcomes(web) if outcome == "accepted"}
+    assert "carol" not in {client for client, _server, outcome in web.outcomes() if outcome == "accepted"}
 
 
 @pytest.mark.long
@@ -182,11 +168,11 @@ def test_none_and_requested_and_required_again(web: Web, enabled: Run) -> None:
     """Who asks for a certificate judges the one that comes, also where none need come."""
     play(web, mtls_client_auth="requested")
     for client, outcome in (("alice", "accepted"), ("(no certificate)", "accepted"), ("(a stranger)", "refused")):
-        assert (client, "gw1", outcome) in outcomes(web)
+        assert (client, "gw1", outcome) in web.outcomes()
     play(web, "disable")
-    assert {outcome for _client, _server, outcome in outcomes(web)} == {"accepted"}
+    assert {outcome for _client, _server, outcome in web.outcomes()} == {"accepted"}
     play(web, "enable")
-    assert ("(no certificate)", "gw1", "refused") in outcomes(web)
+    assert ("(no certificate)", "gw1", "refused") in web.outcomes()
 
 
 @pytest.mark.long

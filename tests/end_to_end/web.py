@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import socket
@@ -16,19 +17,20 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, pkcs12
-from fleet import PASSWORD, Fleet
+from fleet import PASSWORD, Fleet, Run
 
 PORT = 8443
 #: 10 connections a second.
 _EVERY_SECONDS = 0.1
 _PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 NGINX = shutil.which("nginx", path=_PATH)
+AnyWeb = TypeVar("AnyWeb", bound="Web")
 
+#: What an ordinary user's nginx needs beside what Debian's has, and one block.
 _CONFIGURATION = """
-daemon on;
 pid {root}/nginx.pid;
 error_log {root}/error.log info;
 worker_processes 2;
@@ -40,15 +42,18 @@ http {{
   fastcgi_temp_path {root}/fastcgi;
   uwsgi_temp_path {root}/uwsgi;
   scgi_temp_path {root}/scgi;
+  {block}
+}}
+"""
+_SERVER = """
   # What an administrator may well have set for the whole server: nobody who was revoked may profit by it.
   ssl_session_cache shared:SSL:1m;
   ssl_session_tickets off;
   server {{
     listen {address}:{port} ssl;
-    {include}
+    include {root}/mutual_tls/nginx.conf;{more}
     location / {{ return 200 "hello $ssl_client_s_dn, session $ssl_session_reused\\n"; }}
   }}
-}}
 """
 
 
@@ -98,17 +103,32 @@ class Web(Fleet):
 
     def configure(self, name: str, more: str = "") -> None:
         """Write one gateway's own configuration, which includes what the collection writes."""
+        self.write_configuration(name, _SERVER.format(root=self.root / name, address=self.addresses[name], port=PORT, more=more))
+
+    def write_configuration(self, name: str, block: str) -> None:
+        """Write one gateway's configuration with that *block* as what it serves."""
         home = self.root / name
-        text = _CONFIGURATION.format(
-            root=home, address=self.addresses[name], port=PORT, include=f"include {home}/mutual_tls/nginx.conf;{more}"
-        )
-        (home / "nginx.conf").write_text(text, encoding="utf-8")
+        (home / "nginx.conf").write_text(_CONFIGURATION.format(root=home, block=block), encoding="utf-8")
 
     def stop(self) -> None:
         """Stop every nginx that runs."""
         for name in self.gateways:
             if (self.root / name / "nginx.pid").exists():
                 subprocess.run(self.nginx(name, "-s", "stop"), check=False, capture_output=True, timeout=30)
+
+    @property
+    def report(self) -> Path:
+        """Where play_and_report() has the matrix written."""
+        return self.root / "matrix.json"
+
+    def play_and_report(self, playbook: str, *, hosts: dict[str, dict[str, Any]] | None = None, **extra: Any) -> Run:
+        """A run with these variables that writes its matrix down."""
+        return self.play(playbook, hosts=hosts, extra={"mtls_report_path": str(self.report), **extra})
+
+    def outcomes(self) -> set[tuple[str, str, str]]:
+        """(client, server, outcome) of each row of the last matrix."""
+        rows = json.loads(self.report.read_text(encoding="utf-8"))["links"]
+        return {(row["client"], row["server"], row["outcome"]) for row in rows}
 
     def store(self, name: str) -> Path:
         """The member's keystore."""
@@ -218,6 +238,16 @@ def connecting(web: Web, *names: str) -> Iterator[list[Person]]:
     """Each of these people, connecting to each gateway until the block ends."""
     with contextlib.ExitStack() as stack:
         yield [stack.enter_context(Person(web, name, gateway)) for name in names for gateway in web.gateways]
+
+
+@contextlib.contextmanager
+def running(system: AnyWeb) -> Iterator[AnyWeb]:
+    """The system, from the first configuration until all of its servers are stopped."""
+    system.start()
+    try:
+        yield system
+    finally:
+        system.stop()
 
 
 def refusals(people: list[Person], since: float) -> list[str]:
