@@ -9,6 +9,7 @@ are put there by people, and so is ``certificates/MEMBER.pem`` for ``requests/ME
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import datetime
 import glob
@@ -238,11 +239,16 @@ def _judged(request: Request, ca: Authority, key: Any, found: Sequence[bytes], n
 
 
 def _chain(path: list[bytes], others: Sequence[bytes], root: bytes) -> list[bytes] | None:
-    """*path* and the certificates above it up to the root; None if none of the ways gets there."""
-    if x509.is_signed_by(path[-1], root):
-        return [*path, root]
-    above = (each for each in others if each not in path and x509.is_signed_by(path[-1], each))
-    return next(filter(None, (_chain([*path, each], others, root) for each in above)), None)
+    """*path* and the certificates above it up to the root; None if no way gets there. Of all ways to a certificate one is tried."""
+    ways, seen = collections.deque([path]), set(path)
+    while ways:
+        way = ways.popleft()
+        if x509.is_signed_by(way[-1], root):
+            return [*way, root]
+        above = [each for each in others if each not in seen and x509.is_signed_by(way[-1], each)]
+        seen.update(above)
+        ways.extend([*way, each] for each in above)
+    return None
 
 
 def _wrong_dates(request: Request, leaf: bytes, now: datetime.datetime) -> Iterator[str]:

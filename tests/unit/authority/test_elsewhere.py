@@ -9,6 +9,7 @@ import dataclasses
 import datetime
 import ipaddress
 import subprocess
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -274,6 +275,16 @@ def test_of_two_ways_to_the_root_the_one_that_leads_there_is_found(elsewhere: El
     crossed = issue("example issuing CA", by=other, key=elsewhere.below.key, ca=True, usages=None)
     elsewhere.answer(signed(key, elsewhere.below), crossed, elsewhere.below, other)
     assert elsewhere.run(asked(key)).issued["ec1"][1:] == (elsewhere.below.der, elsewhere.root.der)
+
+
+def test_many_cas_that_sign_each_other_hold_nobody_up(elsewhere: Elsewhere) -> None:
+    """Of one name and one key, so that each is above all others, and none leads to the root."""
+    key, own = new_key(), new_key()
+    ring = [issue("a ring", key=own, ca=True, usages=None, ends=NOW + (100 + each) * DAY) for each in range(12)]
+    elsewhere.answer(signed(key, ring[0]), *ring)
+    begun = time.monotonic()
+    assert "ec1" not in elsewhere.run(asked(key)).issued
+    assert time.monotonic() - begun < 20, "there are 12! ways"
 
 
 def test_what_the_proof_would_refuse_is_not_taken(elsewhere: Elsewhere) -> None:
