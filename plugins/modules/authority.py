@@ -178,6 +178,11 @@ options:
     type: list
     elements: str
     default: []
+  known:
+    description: Everybody who may have certificates. Where somebody is named, a note tells of each other one whose certificate is good.
+    type: list
+    elements: str
+    default: []
 seealso:
   - module: mutual.tls.authority_info
   - module: mutual.tls.keystore
@@ -262,7 +267,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.mutual.tls.plugins.module_utils import files, options, x509
-from ansible_collections.mutual.tls.plugins.module_utils.authority.directory import Directory, certificates_of
+from ansible_collections.mutual.tls.plugins.module_utils.authority.directory import Directory, certificates_of, strangers
 from ansible_collections.mutual.tls.plugins.module_utils.authority.issuing import Outcome, Task, carry_out
 from ansible_collections.mutual.tls.plugins.module_utils.authority.results import results
 from ansible_collections.mutual.tls.plugins.module_utils.authority.wishes import AuthorityWish, Confirmation, Request, Revocation
@@ -306,6 +311,7 @@ def argument_spec() -> dict[str, Any]:
         },
         "revoked": options.revoked_option(),
         "names": {"type": "list", "elements": "str", "default": []},
+        "known": {"type": "list", "elements": "str", "default": []},
     }
 
 
@@ -333,7 +339,8 @@ def report(module: AnsibleModule, directory: Directory, outcome: Outcome) -> dic
     """What the module returns."""
     for note in () if module.check_mode else outcome.notes:
         module.warn(f"{note}.")
-    found = results(directory, outcome.changes, outcome.issued, outcome.revoked, outcome.notes)
+    others = strangers(directory, module.params["known"]) if module.params["known"] else ()
+    found = results(directory, outcome.changes, outcome.issued, outcome.revoked, [*outcome.notes, *others])
     return {**found, "certificates": certificates_of(directory, module.params["names"])}
 
 

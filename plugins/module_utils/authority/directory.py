@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -173,6 +173,22 @@ def certificates_of(directory: Directory, names: Iterable[str]) -> dict[str, lis
         name: [{**{each: getattr(line, each) for each in _TOLD}, "state": line.state_at(now)} for line in directory.ledger.of(name)]
         for name in names
     }
+
+
+def strangers(directory: Directory, known: Collection[str]) -> Iterator[str]:
+    """Who has a certificate that is good, of a CA that nothing has taken the place of, and is not *known*; a sentence each."""
+    newest = {authority.name: authority.generation for _place, authority in sorted(directory.authorities.items())}
+    known = {*known, *(f"{name} CA" for name in newest)}
+    now = x509.now()
+    until: dict[str, str] = {}
+    for line in directory.ledger.certificates.values():
+        if line.state_at(now) == "issued" and line.name not in known and newest.get(line.authority) == line.generation:
+            until[line.name] = max(line.not_after, until.get(line.name, ""))
+    for name, end in sorted(until.items()):
+        yield (
+            f"'{name}' is not in the inventory, and has a certificate that is accepted until {end}: if it is to be so no longer, put it "
+            "into mtls_revoked until then"
+        )
 
 
 def _revoked_keys(lines: Iterable[Line]) -> dict[str, list[str]]:

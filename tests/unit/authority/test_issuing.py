@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from ansible_collections.mutual.tls.plugins.module_utils import x509
 from ansible_collections.mutual.tls.plugins.module_utils.authority import directory as directory_file
-from ansible_collections.mutual.tls.plugins.module_utils.authority.directory import Directory, certificates_of, directory_facts
+from ansible_collections.mutual.tls.plugins.module_utils.authority.directory import Directory, certificates_of, directory_facts, strangers
 from ansible_collections.mutual.tls.plugins.module_utils.authority.ledger import PROBE
 from ansible_collections.mutual.tls.plugins.module_utils.authority.wishes import AuthorityWish, Confirmation, Request, Revocation
 from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError, MtlsError, PasswordError, StoreError, TrustError
@@ -594,3 +594,23 @@ def test_nothing_else_goes_by_the_name_of_a_look(given: dict[str, Any]) -> None:
     Request.from_options(options)
     with pytest.raises(InputError, match="is the name of what is pending and lasts 1h at most"):
         Request.from_options({**options, **given})
+
+
+# --- who has something and is not in the inventory ---------------------------------------------------------------------
+
+
+def test_who_has_a_good_certificate_and_is_not_known_is_told(path: Path) -> None:
+    now = x509.now()
+    run(path, request("over", valid_for=DAY), request("told later", pending=True), now=now - 2 * DAY)
+    run(path, *(request(name, valid_for=10 * DAY) for name in ("ec1", "gone")), now=now)
+
+    def told(*known: str) -> list[str]:
+        return [note.split("'")[1] for note in strangers(Directory(str(path)), known)]
+
+    assert told("ec1") == ["gone"]
+    assert told("ec1", "gone") == []
+    run(path, revoked=[Revocation("gone")], now=now)
+    assert told("ec1") == []
+    assert told("somebody") == ["ec1"]
+    run(path, wishes=[replace(SYSTEM, generation=2)], now=now)
+    assert told("somebody") == [], "another CA has taken the place of the one that signed"
