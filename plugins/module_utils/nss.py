@@ -26,8 +26,13 @@ from ansible_collections.mutual.tls.plugins.module_utils.errors import InputErro
 
 #: Chromium's and Chrome's, below the user's home; the first is made where there is none.
 CHROMIUM = (".pki/nssdb", ".local/share/pki/nssdb", "snap/chromium/current/.pki/nssdb")
-#: Where Firefox has its list of profiles: of the distribution, of snap and of Flatpak.
-FIREFOX = (".mozilla/firefox", "snap/firefox/common/.mozilla/firefox", ".var/app/org.mozilla.firefox/.mozilla/firefox")
+#: Where Firefox has its list of profiles: of the distribution, of the same from release 147 on (XDG), of snap and of Flatpak.
+FIREFOX = (
+    ".mozilla/firefox",
+    ".config/mozilla/firefox",
+    "snap/firefox/common/.mozilla/firefox",
+    ".var/app/org.mozilla.firefox/.mozilla/firefox",
+)
 #: A line of `certutil -L`; the heading says SSL,S/MIME,JAR/XPI there.
 _LISTED = re.compile(r"^(?P<nickname>\S.*?)\s+(?P<trust>[a-zA-Z]*,[a-zA-Z]*,[a-zA-Z]*)\s*$")
 _KEY = re.compile(r"^<\s*\d+>\s+\S+\s+(?P<id>[0-9a-f]{40})\b")
@@ -229,7 +234,8 @@ def key_id(certificate: bytes) -> str:
 
 
 def _is_of(certificate: bytes, present: bytes) -> bool:
-    """Whether a certificate is one that *present* took the place of, or that itself: of the same subject, by a CA of the same name.
+    """Whether a certificate is one that *present* took the place of, or that itself: of the same key, or of the same subject by a CA of
+    the same name.
 
     The name, not the subject: a CA that took another's place has a subject of its own.
     """
@@ -239,6 +245,8 @@ def _is_of(certificate: bytes, present: bytes) -> bool:
         one, other = x509.load_certificate(certificate), x509.load_certificate(present)
     except TrustError:
         return False
+    if x509.public_key_of(certificate) == x509.public_key_of(present):
+        return True
     return one.subject == other.subject and _common_names(one.issuer) == _common_names(other.issuer)
 
 
