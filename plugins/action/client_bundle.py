@@ -40,6 +40,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "revoke_former": {"type": "bool", "default": True},
     "new_generation": {"type": "bool", "default": True},
     "untold": {"type": "str", "choices": ["fail", "warn"], "default": "fail"},
+    "judge_only": {"type": "bool", "default": False},
     "system": {"type": "str", "default": "mutual.tls"},
     "addresses": _STRINGS,
     "contact": {"type": "str", "default": ""},
@@ -70,12 +71,26 @@ class ActionModule(AsksAuthority):
         people = [bundles.Person.from_options(each) for each in arguments["people"] if each["state"] == "present"]
         revoked = [each["name"] for each in arguments["people"] if each["state"] == "revoked"]
         _check_names(people, arguments["again"])
+        if arguments["judge_only"]:
+            return self._judge(people, revoked, arguments)
         if self._task.check_mode:
             return self._issue(people, revoked, arguments)
-        files.make_private_directory(arguments["path"], "bundles")
+        try:
+            files.make_private_directory(arguments["path"], "bundles")
+        except InputError as error:
+            if arguments["untold"] == "fail":
+                raise
+            # What else the run does is not held back, unless somebody would lose something.
+            self._display.warning(f"No bundle was made or removed. {error}")
+            return self._judge(people, revoked, arguments)
         # The lock is on the directory that the file is in.
         with files.alone_at(os.path.join(arguments["path"], "bundles")):
             return self._issue(people, revoked, arguments)
+
+    def _judge(self, people: Sequence[bundles.Person], revoked: Sequence[str], arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """See that everybody who is due can get a bundle, as far as that is asked for; nothing is changed, and nothing said."""
+        result = self._issue(people, revoked, {**arguments, "judge_only": True})
+        return {"changed": False, "bundles": {}, "replaced": [], "notes": result["notes"]}
 
     def _issue(self, people: Sequence[bundles.Person], revoked: Sequence[str], arguments: Mapping[str, Any]) -> dict[str, Any]:
         authority, again = arguments["authority"], arguments["again"]
@@ -102,7 +117,7 @@ class ActionModule(AsksAuthority):
         server_ca = _ServerCa(arguments, known)
         if server_ca.is_another:
             told.append(f"{server_ca.path} is another CA from now on: whoever has imported the one before needs it")
-        for note in told:
+        for note in told if not arguments["judge_only"] else ():
             self._display.warning(f"{note}.")
         result = {
             "changed": bool(due or over or server_ca.is_another),
@@ -114,7 +129,7 @@ class ActionModule(AsksAuthority):
                 "after": "".join(f"{person.name}: issue ({reasons[person.name]})\n" for person in due),
             },
         }
-        if self._task.check_mode:
+        if self._task.check_mode or arguments["judge_only"]:
             return result
         for each in over:
             files.remove_if_present(each)
@@ -172,11 +187,13 @@ class ActionModule(AsksAuthority):
 
     def _way_to_tell(self, arguments: Mapping[str, Any]) -> str | None:
         """The terminal; None where passwords go into files. Raises InputError where they could go nowhere, before anything is signed."""
+        files.check_private_directory(arguments["path"], "bundles")
         if arguments["password_path"]:
             if arguments["vault_id"]:
                 one_time.check_vault(self._vault(), arguments["vault_id"])
             one_time.check_apart(arguments["password_path"], arguments["path"])
-            if not self._task.check_mode:
+            files.check_private_directory(arguments["password_path"], "one-time passwords")
+            if not self._task.check_mode and not arguments["judge_only"]:
                 files.make_private_directory(arguments["password_path"], "one-time passwords")
             return None
         terminal = one_time.terminal()

@@ -96,14 +96,18 @@ def make_private_directory(path: str, of: str) -> None:
 
     Raises InputError where the parent is missing, or where others may look into the directory.
     """
-    try:
+    check_private_directory(path, of)
+    with contextlib.suppress(FileExistsError):
         os.mkdir(path, 0o700)
-    except FileExistsError:
-        pass
-    except FileNotFoundError as error:
-        raise InputError(
-            f"The directory {os.path.dirname(path)} of {of} does not exist; make it first, owned by who runs this.", path=path
-        ) from error
+    check_private_directory(path, of)  # somebody else may have been faster
+
+
+def check_private_directory(path: str, of: str) -> None:
+    """Raises InputError where make_private_directory() would; makes nothing."""
+    if not os.path.isdir(os.path.dirname(path) or "."):
+        raise InputError(f"The directory {os.path.dirname(path)} of {of} does not exist; make it first, owned by who runs this.", path=path)
+    if not os.path.lexists(path):
+        return
     mode = os.stat(path).st_mode & 0o777
     if mode & 0o077:
         raise InputError(

@@ -114,6 +114,12 @@ options:
     type: str
     choices: [fail, warn]
     default: fail
+  judge_only:
+    description: >-
+      Whether only to see if everybody who is due could get a bundle, and to fail where not. To be done before the authority signs for
+      others: a CA that is replaced cannot be taken back.
+    type: bool
+    default: false
   authority:
     description: The authority on the task's host.
     type: dict

@@ -84,6 +84,42 @@ def test_without_a_way_to_tell_only_who_would_be_locked_out_stops_a_run(
         run(tmp_path, certificates, password_path=None)
 
 
+def test_that_nobody_can_be_given_a_bundle_is_found_before_anything_is_signed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ansible_collections.mutual.tls.plugins.plugin_utils.one_time.terminal", lambda: None)
+    people, known = [{"name": "alice"}], {"certificates": {"alice": [held("issued", 1)]}}
+
+    def judged(**more: Any) -> dict[str, Any]:
+        action = Asked(people, tmp_path, known, judge_only=True, untold="warn", **more)
+        action._task.check_mode = False
+        result: dict[str, Any] = action.run(task_vars={})
+        assert [module for module, _arguments in action.asked] == ["authority_info"], "nothing was signed"
+        return result
+
+    with pytest.raises(AnsibleActionFail, match="this run has none"):
+        judged()
+    assert judged(password_path=str(tmp_path / "passwords"))["changed"] is False
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "bundles").mkdir(mode=0o700)
+    (tmp_path / "bundles").chmod(0o755)
+    with pytest.raises(AnsibleActionFail, match="has the mode 0755, and is for its owner only"):
+        judged(password_path=str(tmp_path / "passwords"))
+
+
+def test_a_directory_that_cannot_be_used_holds_nothing_else_back(tmp_path: Path) -> None:
+    (tmp_path / "bundles").mkdir()
+    (tmp_path / "bundles").chmod(0o755)
+    known = {"certificates": {"alice": []}}
+    for untold, fails in (("warn", False), ("fail", True)):
+        action = Asked([{"name": "alice"}], tmp_path, known, untold=untold, password_path=str(tmp_path / "passwords"))
+        action._task.check_mode = False
+        if fails:
+            with pytest.raises(AnsibleActionFail, match="is for its owner only"):
+                action.run(task_vars={})
+        else:
+            result = action.run(task_vars={})
+            assert (result["changed"], "alice: no bundle was made" in "".join(result["notes"])) == (False, True)
+
+
 @pytest.mark.parametrize("people", [["alice", "Alice"], ["alice", "alice"]])
 def test_people_who_would_take_each_others_place_are_refused(tmp_path: Path, people: list[str]) -> None:
     with pytest.raises(AnsibleActionFail, match="give each a name of its own"):
