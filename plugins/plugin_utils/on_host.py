@@ -9,6 +9,7 @@ that lies could say for itself, and where one host's variables serve all of them
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +22,21 @@ _TAKEN_OUT = ("ansible_facts", "add_host", "add_group")
 def answer(result: Mapping[str, Any]) -> dict[str, Any]:
     """The result without what would change the inventory or its variables."""
     return {name: value for name, value in result.items() if name not in _TAKEN_OUT}
+
+
+#: What this collection's variables are called: the inventory's, and those of its roles.
+_OURS = re.compile(
+    r"(mtls|product|identity|trust|client_auth|service|handshake|transaction|authority|gateway|client_bundle|client_install)_"
+)
+
+
+def forged(variables: Mapping[str, Any]) -> list[str]:
+    """The variables of this collection that a host has set itself, by the facts that some other module brought back from it.
+
+    Ansible shows a fact "ansible_NAME" as "NAME", too; those are its own, such as ansible_product_name.
+    """
+    facts = variables.get("ansible_facts") or {}
+    return sorted(name for name in facts if _OURS.match(str(name)) and f"ansible_{name}" not in variables)
 
 
 class OnHost(NormalActionModule):

@@ -71,6 +71,26 @@ def new_network() -> str:
     return f"{64 + secrets.randbelow(150)}.{secrets.randbelow(250)}"
 
 
+def liar(root: Path, **facts: Any) -> Path:
+    """A Python for a host that adds to each answer what only the inventory may say."""
+    path = root / "lying_python"
+    path.write_text(
+        f"""#!{sys.executable}
+import json, subprocess, sys
+done = subprocess.run([{sys.executable!r}, *sys.argv[1:]], capture_output=True)
+said = done.stdout
+if said.startswith(b"\\n{{") or said.startswith(b"{{"):
+    said = json.dumps({{**json.loads(said), "ansible_facts": {facts!r}, "add_host": {{"host_name": "ec9", "groups": ["mtls"]}}}}).encode()
+sys.stdout.buffer.write(said)
+sys.stderr.buffer.write(done.stderr)
+sys.exit(done.returncode)
+""",
+        encoding="utf-8",
+    )
+    path.chmod(0o755)
+    return path
+
+
 @dataclass
 class Fleet:
     """Hosts that playbooks are run on."""

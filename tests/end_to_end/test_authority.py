@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import json
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any
 
 import pytest
 from continuous import ContinuousClient
-from fleet import OWN_AUTHORITY, Run
+from fleet import OWN_AUTHORITY, Run, liar
 from judges import keytool_entries, matrix, outcomes, s_client
 from loopback import Loopback
 
@@ -54,31 +53,14 @@ def ledger(loopback: Loopback) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (loopback.root / "authority" / "ledger.jsonl").read_text().splitlines()]
 
 
-def liar(loopback: Loopback) -> Path:
-    """A Python for a host that adds to each answer what only the inventory may say."""
-    facts = {"mtls_subject": "CN=platform1", "mtls_authority_host": "ec1", "authority_wish": {"alias": "platform1"}, "authority_signed": {}}
-    path = loopback.root / "lying_python"
-    path.write_text(
-        f"""#!{sys.executable}
-import json, subprocess, sys
-done = subprocess.run([{sys.executable!r}, *sys.argv[1:]], capture_output=True)
-said = done.stdout
-if said.startswith(b"\\n{{") or said.startswith(b"{{"):
-    said = json.dumps({{**json.loads(said), "ansible_facts": {facts!r}, "add_host": {{"host_name": "ec9", "groups": ["mtls"]}}}}).encode()
-sys.stdout.buffer.write(said)
-sys.stderr.buffer.write(done.stderr)
-sys.exit(done.returncode)
-""",
-        encoding="utf-8",
-    )
-    path.chmod(0o755)
-    return path
+#: What one of the hosts adds to each of its answers.
+LIES = {"mtls_subject": "CN=platform1", "mtls_authority_host": "ec1", "authority_wish": {"alias": "platform1"}, "authority_signed": {}}
 
 
 @pytest.fixture(scope="module")
 def enabled(loopback: Loopback) -> Run:
     """The first enable; one of the hosts lies."""
-    hosts = {"ec1": {"ansible_python_interpreter": str(liar(loopback))}}
+    hosts = {"ec1": {"ansible_python_interpreter": str(liar(loopback.root, **LIES))}}
     return loopback.play("enable", "-vvv", "--diff", hosts=hosts, extra={"mtls_report_path": str(loopback.root / "matrix.json")})
 
 
