@@ -110,6 +110,7 @@ def _undoing(seen: Mapping[str, Mapping[str, Any]], silent: Collection[str], wan
         undoing.restored.update(_restored(name, variables))
         if undoing.begun and wanted:
             undoing.left += _left(name, variables, name in silent)
+    undoing.bundles = sorted(_found(seen, "client_bundle_made", "bundles", {}))
     before = {name: variables.get("transaction_before") or {} for name, variables in seen.items() if name not in silent}
     after = {name: variables.get("transaction_after") or {} for name, variables in seen.items()}
     people = [_found(seen, f"transaction_people_{when}", "results", []) for when in ("before", "after")]

@@ -32,6 +32,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "stores": {"type": "list", "elements": "str", "default": []},
     "settings": {"type": "list", "elements": "str", "default": []},
     "pem": {"type": "str", "default": ""},
+    "gateway": {"type": "str", "default": ""},
     "authority": {"type": "str"},
     "signed": {"type": "str"},
     "requests": {"type": "str"},
@@ -65,6 +66,7 @@ class ActionModule(ActionBase):
             stores=arguments["stores"],
             settings=arguments["settings"],
             pem=arguments["pem"],
+            gateway=arguments["gateway"],
             authority=authority,
             check_mode=self._task.check_mode,
         )
@@ -76,7 +78,10 @@ class ActionModule(ActionBase):
             requests = [_request(system.members[name], *each, external=external) for name, each in asked.items()]
         except MtlsError as error:
             raise AnsibleActionFail(str(error)) from error
-        for_person = looked_at(system, [restart.member for restart in plan.restarts]) if authority and not authority.external else []
+        # What a dead run had loaded was not looked at.
+        left_open = [name for name in system.members if (hostvars[name].get(arguments["collected"]) or {}).get("transaction")]
+        to_see = [*dict.fromkeys([*(restart.member for restart in plan.restarts), *left_open])]
+        for_person = looked_at(system, to_see) if authority and not authority.external else []
         handshakes = matrix(system, facts, plan.without, in_sight=in_sight(system), for_person=for_person)
         # Better said now than after the restarts.
         if arguments["verify"] == "always" or (arguments["verify"] == "on_change" and plan.restarts):
@@ -84,7 +89,7 @@ class ActionModule(ActionBase):
         public = plan.to_dict()
         digest = arguments["digest"] or hashlib.sha256(json.dumps(public, sort_keys=True).encode()).hexdigest()
         result = {"changed": False, "plan": {**public, "digest": digest, "requests": requests, **_for_tasks(system, plan, handshakes)}}
-        result["plan"].update(for_person=for_person, server_cas=_server_cas(system, facts, authority))
+        result["plan"].update(for_person=for_person, left_open=left_open, server_cas=_server_cas(system, facts, authority))
         text = plan_text(system, plan)
         if arguments["path"]:
             write_atomically(arguments["path"], (json.dumps({**public, "digest": digest}, indent=2) + "\n").encode("utf-8"), mode=0o644)

@@ -9,6 +9,7 @@ what is waited for are workers that were started since. A configuration that it 
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ from typing import Callable
 
 from ansible_collections.mutual.tls.plugins.module_utils import listeners, programs
 from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError, PeerError
+
+#: Of a directive without a port.
+_DEFAULT_PORT = 80
 
 
 @dataclass
@@ -70,6 +74,17 @@ class Server:
             raise PeerError(f"{failure}: {error}.") from error
         if code != 0:
             raise PeerError(f"{failure}: '{' '.join(command)}' ended with {code}. It said: {programs.words(err, out)}", rc=code)
+
+
+def listening_at(directive: str) -> listeners.Endpoint | None:
+    """Where nginx listens with these arguments of its directive ``listen``, at any address where it names none; None for a socket that
+    is a file."""
+    address = directive.split()[0]
+    if address.startswith("unix:"):
+        return None
+    found = re.fullmatch(r"(?:(.*):)?(\d+)", address)
+    host, port = (found.group(1) or "", int(found.group(2))) if found else (address, _DEFAULT_PORT)
+    return "" if host == "*" else host.strip("[]"), port
 
 
 def _is_new(found: listeners.Listener | None, asked: float) -> bool:

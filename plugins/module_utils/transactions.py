@@ -164,7 +164,7 @@ def prune(target: str, keep: int, *, spare: Collection[str] = ()) -> None:
     """
     directory, name = os.path.split(target)
     copies: dict[str, list[str]] = {}
-    for item in os.listdir(directory):
+    for item in os.listdir(directory) if os.path.isdir(directory) else ():
         for suffix in (_BEFORE, _UNDONE):
             run = item[len(name) + 1 : -len(suffix)]
             if RUN_NAME.fullmatch(run) and item == copy_of(name, run, suffix):

@@ -53,6 +53,12 @@ options:
     description: The name of a result of M(mutual.tls.pem_files) that is newer than the facts.
     type: str
     default: ""
+  gateway:
+    description:
+      - The name of variables that say, on gateways, whether this run writes what they serve anew (C(changed)), and when that was last
+        written (C(modified), seconds since the epoch). What runs has to load it.
+    type: str
+    default: ""
   authority:
     description:
       - The name of the variable in which the result of M(mutual.tls.authority) in check mode was registered, which says what the authority
@@ -216,6 +222,10 @@ plan:
       type: dict
     for_person:
       description: Members to which somebody with a certificate is to be seen let in, by M(mutual.tls.controller_handshake).
+      type: list
+      elements: str
+    left_open:
+      description: Members that another run, which may be dead, is changing; see M(mutual.tls.transaction).
       type: list
       elements: str
     server_cas:

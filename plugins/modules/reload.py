@@ -55,6 +55,13 @@ options:
         description: The port.
         type: int
         required: true
+  listen:
+    description:
+      - Where else it listens, as nginx's directive C(listen) says it, such as V(443 default_server) or V([::1]:8443). Sockets that are
+        files (V(unix:...)) are left out.
+    type: list
+    elements: str
+    default: []
   timeout:
     description: Seconds for each command, and for the new workers.
     type: int
@@ -85,7 +92,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.mutual.tls.plugins.module_utils.edge import run
-from ansible_collections.mutual.tls.plugins.module_utils.reloading import Server
+from ansible_collections.mutual.tls.plugins.module_utils.reloading import Server, listening_at
 
 
 def argument_spec() -> dict[str, Any]:
@@ -99,6 +106,7 @@ def argument_spec() -> dict[str, Any]:
             "default": [],
             "options": {"name": {"type": "str"}, "host": {"type": "str", "required": True}, "port": {"type": "int", "required": True}},
         },
+        "listen": {"type": "list", "elements": "str", "default": []},
         "timeout": {"type": "int", "default": 60},
     }
 
@@ -107,6 +115,7 @@ def converge(module: AnsibleModule) -> dict[str, Any]:
     """Reload the server."""
     params = module.params
     endpoints = [(each["host"], each["port"]) for each in params["endpoints"]]
+    endpoints += [found for found in map(listening_at, params["listen"]) if found is not None]
     server = Server(params["check_command"], params["reload_command"], endpoints, params["timeout"])
     if module.check_mode:
         server.check()

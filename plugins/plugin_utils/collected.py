@@ -15,9 +15,15 @@ from ansible_collections.mutual.tls.plugins.module_utils import crypto, x509
 from ansible_collections.mutual.tls.plugins.module_utils.errors import MtlsError
 from ansible_collections.mutual.tls.plugins.module_utils.plan.authority import AuthorityFacts, read_authority
 from ansible_collections.mutual.tls.plugins.module_utils.plan.build import setting_values
-from ansible_collections.mutual.tls.plugins.module_utils.plan.measured import Facts, SettingsFacts, read_facts
+from ansible_collections.mutual.tls.plugins.module_utils.plan.measured import Facts, GatewayFacts, SettingsFacts, read_facts
 from ansible_collections.mutual.tls.plugins.module_utils.plan.system import Adapter, System, read_system
 from ansible_collections.mutual.tls.plugins.plugin_utils import controller
+from ansible_collections.mutual.tls.plugins.plugin_utils.on_host import forged
+
+_LIES = (
+    "its answers set what only the inventory and this run may set ({}): whoever has that host tries to speak for others, or a module of "
+    "yours returns facts of these names"
+)
 
 
 def system_from(option: Mapping[str, Any]) -> System:
@@ -45,30 +51,32 @@ def gather(
     stores: Sequence[str] = (),
     settings: Sequence[str] = (),
     pem: str = "",
+    gateway: str = "",
     authority: AuthorityFacts | None = None,
     check_mode: bool = False,
 ) -> dict[str, Facts]:
     """The facts of every member: the result of member_info under the name *collected*, overlaid with later results.
 
     *stores* are names of results of the module keystore, *settings* of the modules that write settings, *pem*
-    of the module pem_files. A member without results was outside of ``--limit``, or did not answer. What *authority* signed is in a
-    member's store as if it were installed.
+    of the module pem_files; *gateway* is the name of what the role gateway says of its file. A member without results was outside of
+    ``--limit``, or did not answer. What *authority* signed is in a member's store as if it were installed.
     """
     facts = {}
     for name in system.members:
         variables = hostvars[name]
         result = variables.get(collected) or {}
-        if result.get("unreachable"):
+        lies = forged(variables)
+        if lies:
+            facts[name] = read_facts(None, fault=_LIES.format(", ".join(lies)))
+        elif result.get("unreachable"):
             facts[name] = read_facts(None, failure=str(result.get("msg", "no answer")).strip())
         elif result.get("failed"):
             facts[name] = read_facts(None, fault=str(result.get("msg", "no reason given")).strip())
         elif not result.get("store"):
             facts[name] = read_facts(None)
         else:
-            data = _with_stores(result, [variables.get(store) or {} for store in stores])
-            data = _with_pem(data, variables.get(pem) or {})
-            changed = [change["name"] for setting in settings for change in _changes(variables.get(setting))]
-            facts[name] = _read(data)
+            later = [[variables.get(each) or {} for each in names] for names in (stores, settings, [pem], [gateway])]
+            facts[name], changed = _read(result, *later)
             if changed and not check_mode:
                 facts[name] = _with_settings(facts[name], system, name, changed)
         if authority is not None and name in authority.issued:
@@ -91,17 +99,30 @@ def _with_chain(facts: Facts, alias: str, chain: tuple[bytes, ...]) -> Facts:
     return facts if facts.store is None else dataclasses.replace(facts, store=facts.store.with_chain(alias, chain))
 
 
-def _read(data: Mapping[str, Any]) -> Facts:
-    """The facts; a host that answers nonsense is at fault itself, and cannot stop the plan for all others."""
+#: Results of one kind of task.
+_Results = Sequence[Mapping[str, Any]]
+
+
+def _read(collected: Mapping[str, Any], stores: _Results, settings: _Results, pem: _Results, gateway: _Results) -> tuple[Facts, list[str]]:
+    """The facts, and the settings that were changed since they were collected.
+
+    A host that answers nonsense is at fault itself, and cannot stop the plan for all others.
+    """
     try:
-        facts = read_facts(data)
+        facts = read_facts(_with_pem(_with_stores(collected, stores), *pem))
         for entry in facts.store.entries if facts.store is not None else ():
             for text in (entry.pem, entry.chain_pem):
                 if text:
                     x509.pem_to_der(text, f"the certificate under the alias '{entry.alias}'")
+        changed = [str(change["name"]) for result in settings if result.get("changed") for change in result["changes"]]
+        return dataclasses.replace(facts, gateway=_gateway(*gateway)), changed
     except (MtlsError, AttributeError, KeyError, TypeError, ValueError) as error:
-        return read_facts(None, fault=f"its answer cannot be read: {error}")
-    return facts
+        return read_facts(None, fault=f"its answer cannot be read: {error}"), []
+
+
+def _gateway(result: Mapping[str, Any]) -> GatewayFacts | None:
+    modified = result.get("modified")
+    return GatewayFacts(bool(result["changed"]), None if modified is None else float(modified)) if result else None
 
 
 def _with_stores(collected: Mapping[str, Any], results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -119,10 +140,6 @@ def _with_stores(collected: Mapping[str, Any], results: Sequence[Mapping[str, An
 def _identities(store: Mapping[str, Any]) -> set[tuple[Any, Any]]:
     """The store's private keys, each as its alias and its certificate's fingerprint."""
     return {(entry["alias"], entry["sha256"]) for entry in store["entries"] if entry["type"] == "private_key"}
-
-
-def _changes(result: Mapping[str, Any] | None) -> Sequence[Mapping[str, Any]]:
-    return result["changes"] if result is not None and result.get("changed") else ()
 
 
 def _with_pem(data: dict[str, Any], result: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from browser import CHROMIUM, Browser
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
-from fleet import BIN, OWN_AUTHORITY, new_network, one_time, passed
+from fleet import BIN, OWN_AUTHORITY, liar, new_network, one_time, passed
 from web import NGINX, PORT, Web, running
 from web_console.application import Application
 
@@ -87,7 +87,8 @@ class Console(Web):
 
     def copies(self) -> list[str]:
         """What is beside the role's file, but for what a transaction keeps."""
-        return [path.name for path in self.written.parent.iterdir() if path != self.written and not path.name.endswith(".before~")]
+        kept = (".before~", ".undone~")
+        return [path.name for path in self.written.parent.iterdir() if path != self.written and not path.name.endswith(kept)]
 
     @property
     def written(self) -> Path:
@@ -221,6 +222,30 @@ def test_what_nginx_refuses_changes_nothing(console: Console, passwords: dict[st
     assert console.written.read_bytes() == before
     assert console.copies() == []
     assert json.loads(console.curl(person="bob", password=passwords["bob"]))["X_CLIENT_SUBJECT"] == "CN=bob"
+
+
+def test_a_gateway_that_does_not_come_up_is_undone(console: Console, passwords: dict[str, str]) -> None:
+    """Nothing is wrong with the file by itself: it listens elsewhere, and nobody is served where they were."""
+    before, address = console.written.read_bytes(), console.addresses["gw1"]
+    given = {"mtls_gateway_listen": [f"{address}:{PORT + 1}"], "mtls_service_timeout": 20}
+    planned = passed(console.play("plan", hosts={"gw1": given}))
+    assert "its gateway's configuration changes in this run" in planned.words
+    failed = console.play("site", hosts={"gw1": given})
+    assert failed.code != 0
+    assert "This run failed and was undone" in failed.words
+    assert f"for new workers at {address}:{PORT}, in vain" in failed.words, failed.output[-5000:]
+    assert console.written.read_bytes() == before
+    assert json.loads(console.curl(person="bob", password=passwords["bob"]))["X_CLIENT_SUBJECT"] == "CN=bob"
+
+
+def test_a_gateway_does_not_say_what_is_signed_for_it(console: Console, passwords: dict[str, str]) -> None:
+    """Built-in modules run there, too, and what they bring back Ansible takes for the host's own facts."""
+    ledger = (console.root / "authority" / "ledger.jsonl").read_bytes()
+    lies = {"ansible_python_interpreter": str(liar(console.root, mtls_subject="CN=admin", mtls_authority_host="gw1"))}
+    refused = console.play("site", hosts={"gw1": {**lies, "mtls_subject_alt_name": ["DNS:another.example.test"]}})
+    assert refused.code != 0
+    assert "'gw1' could not be measured: its answers set what only the inventory and this run may set (mtls_" in refused.words
+    assert (console.root / "authority" / "ledger.jsonl").read_bytes() == ledger
 
 
 @pytest.mark.long

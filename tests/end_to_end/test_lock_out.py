@@ -6,8 +6,11 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -100,6 +103,39 @@ def test_somebody_with_a_certificate_is_seen_let_in_once(web: Web, disabled: Run
     assert (again.code, again.changed) == (0, 0), again.output
     assert {row["client"] for row in rows} == {"(no certificate)", "(a stranger)"}
     assert len(ledger(web, "(probe)")) == looks, "what has loaded nothing new needs no look"
+
+
+def test_what_a_dead_run_had_loaded_is_looked_at_before_it_is_closed(web: Web, disabled: Run) -> None:
+    """It died after the reload and before its handshakes."""
+    assert played(web, "enable")[0].changed == 0
+    looks = len(ledger(web, "(probe)"))
+    record = web.root / "gw1" / "mutual_tls" / "keys.transaction"
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    holder = {
+        "user": "somebody",
+        "host": socket.gethostname(),
+        "boot": boot,
+        "namespace": os.readlink("/proc/self/ns/pid"),
+        "pid": gone.pid,
+    }
+    dead = {"run": "20260101T000000Z-00000000", "continues": [], "holder": holder, "since": "2026-01-01T00:00:00Z", "files": {}}
+    record.touch(0o600)
+    record.write_text(json.dumps(dead), encoding="utf-8")
+    web.configure("gw1", REFUSES_PEOPLE)
+    subprocess.run(web.nginx("gw1", "-s", "reload"), check=True, capture_output=True)
+    run, rows = played(web, "enable")
+    assert run.code != 0
+    assert [(row["client"], row["outcome"]) for row in rows if not row["as_expected"]] == [(PERSON, "refused")]
+    assert record.exists()
+    web.configure("gw1")
+    subprocess.run(web.nginx("gw1", "-s", "reload"), check=True, capture_output=True)
+    run, rows = played(web, "enable")
+    assert run.code == 0, run.output
+    assert {row["client"]: row["outcome"] for row in rows}[PERSON] == "accepted"
+    assert not record.exists()
+    assert len(ledger(web, "(probe)")) > looks
 
 
 def test_what_is_required_stays_so_whatever_becomes_of_bundles(web: Web, disabled: Run) -> None:

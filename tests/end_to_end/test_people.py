@@ -207,28 +207,43 @@ def test_another_bundle_takes_the_place_of_the_one_before(web: Web, issued: dict
     assert unchanged.changed == 0, unchanged.output
 
 
-def test_without_a_terminal_passwords_need_a_place(web: Web, again: tuple[bytes, str]) -> None:
+@pytest.fixture(scope="module")
+def passwords(web: Web) -> Path:
+    """The directory for one-time passwords where there is no terminal."""
+    made = web.root / "passwords"
+    made.mkdir(0o700)
+    return made
+
+
+def test_without_a_terminal_passwords_need_a_place(web: Web, again: tuple[bytes, str], passwords: Path) -> None:
     carol = people({"name": "carol"})
     ledger = (web.root / "authority" / "ledger.jsonl").read_bytes()
     refused = web.play("issue_client", extra={"client": "carol", **carol})
     assert refused.code != 0
     assert "Name a directory for them in mtls_bundle_password_path" in refused.words
-    site = passed(web.play("site", extra=carol))
-    assert "carol: no bundle was made." in site.words
     assert (web.root / "authority" / "ledger.jsonl").read_bytes() == ledger, "nothing was signed"
-    given = {"mtls_bundle_password_path": str(web.root / "passwords")}
-    path = web.root / "passwords" / "carol.txt"
-    path.parent.mkdir(0o700)
-    path.mkdir()  # the password cannot be told
-    dies = web.play("issue_client", extra={"client": "carol", **carol, **given})
-    assert dies.code != 0
-    assert "No bundle of this run counts" in dies.words
-    assert b'"state":"pending","name":"carol"' in (web.root / "authority" / "ledger.jsonl").read_bytes()
-    path.rmdir()
-    passed(web.play("site", extra={**carol, **given}))
+    passed(web.play("site", extra={**carol, "mtls_bundle_password_path": str(passwords)}))
+    path = passwords / "carol.txt"
     assert path.stat().st_mode & 0o777 == 0o600
     assert "hello CN=carol," in connect(web, web.root / "bundles" / "carol.p12", path.read_text(encoding="ascii").strip())
-    unchanged = passed(web.play("site", extra={**carol, **given}))
+
+
+@pytest.mark.long
+def test_whose_password_could_not_be_told_gets_another_bundle(web: Web, again: tuple[bytes, str], passwords: Path) -> None:
+    dave = people({"name": "dave"})
+    given = {"mtls_bundle_password_path": str(passwords)}
+    site = passed(web.play("site", extra=dave))
+    assert "dave: no bundle was made." in site.words
+    path = passwords / "dave.txt"
+    path.mkdir()  # nothing can be written there
+    dies = web.play("issue_client", extra={"client": "dave", **dave, **given})
+    assert dies.code != 0
+    assert "No bundle of this run counts" in dies.words
+    assert b'"state":"pending","name":"dave"' in (web.root / "authority" / "ledger.jsonl").read_bytes()
+    path.rmdir()
+    passed(web.play("site", extra={**dave, **given}))
+    assert "hello CN=dave," in connect(web, web.root / "bundles" / "dave.p12", path.read_text(encoding="ascii").strip())
+    unchanged = passed(web.play("site", extra={**dave, **given}))
     assert unchanged.changed == 0, unchanged.output
 
 

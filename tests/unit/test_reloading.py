@@ -16,7 +16,7 @@ import pytest
 
 from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError, PeerError
 from ansible_collections.mutual.tls.plugins.module_utils.listeners import Endpoint
-from ansible_collections.mutual.tls.plugins.module_utils.reloading import Server
+from ansible_collections.mutual.tls.plugins.module_utils.reloading import Server, listening_at
 
 # A master that starts a worker, and another one for each line that it reads; the one before lets go of the socket.
 MASTER = """
@@ -111,3 +111,21 @@ def test_a_command_that_is_not_there_is_told() -> None:
 def test_a_command_that_hangs_is_ended() -> None:
     with pytest.raises(PeerError, match="ran longer than"):
         Server(["sleep", "30"], ["reload"], [], timeout=0.2).reload()
+
+
+@pytest.mark.parametrize(
+    ("directive", "endpoint"),
+    [
+        ("443", ("", 443)),
+        ("8443 default_server", ("", 8443)),
+        ("*:443", ("", 443)),
+        ("192.0.2.7:443 proxy_protocol", ("192.0.2.7", 443)),
+        ("192.0.2.7", ("192.0.2.7", 80)),
+        ("localhost:8081", ("localhost", 8081)),
+        ("[::]:443 ipv6only=on", ("::", 443)),
+        ("[::1]", ("::1", 80)),
+        ("unix:/run/nginx.sock", None),
+    ],
+)
+def test_where_nginx_is_told_to_listen(directive: str, endpoint: tuple[str, int] | None) -> None:
+    assert listening_at(directive) == endpoint

@@ -119,6 +119,8 @@ def _reason(
         return "its keystore changed in this run"
     if measured.settings is not None and measured.settings.changed:
         return "its settings changed in this run"
+    if measured.gateway is not None and measured.gateway.changed:
+        return "its gateway's configuration changes in this run"
     found = measured.endpoints.get(endpoint.name)
     if endpoint.port is None or found is None:
         return None
@@ -136,7 +138,8 @@ def _unloaded(system: System, member: Member, measured: Facts, found: EndpointFa
         return "it does not speak TLS yet"
     read = ("its keystore was", store.modified) if measured.pem is None else ("its PEM files were", measured.pem.modified)
     written = measured.settings.modified if measured.settings is not None else None
-    for what, when in (read, ("its settings were", written)):
+    gateway = measured.gateway.modified if measured.gateway is not None else None
+    for what, when in (read, ("its settings were", written), ("its gateway's configuration was", gateway)):
         if found.started is not None and when is not None and found.started < when:
             return f"it was started before {what} last written"
     identity = store.identity(system.key_alias(member))

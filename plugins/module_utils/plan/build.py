@@ -16,7 +16,7 @@ from ansible_collections.mutual.tls.plugins.module_utils import settings, x509
 from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError
 from ansible_collections.mutual.tls.plugins.module_utils.plan import people
 from ansible_collections.mutual.tls.plugins.module_utils.plan.activation import activation, old_and_new_fit
-from ansible_collections.mutual.tls.plugins.module_utils.plan.authority import NO_AUTHORITY, AuthorityFacts, generations, signer_of
+from ansible_collections.mutual.tls.plugins.module_utils.plan.authority import CLIENTS, NO_AUTHORITY, AuthorityFacts, generations, signer_of
 from ansible_collections.mutual.tls.plugins.module_utils.plan.changes import Change, Plan
 from ansible_collections.mutual.tls.plugins.module_utils.plan.identities import accepted_on_sockets, new_identity
 from ansible_collections.mutual.tls.plugins.module_utils.plan.lists import list_faults, list_notes
@@ -266,12 +266,18 @@ def _unproven_flips(plan: Plan, system: System, facts: Mapping[str, Facts]) -> I
 
 
 def _lock_outs(plan: Plan, system: System, facts: Mapping[str, Facts], authority: AuthorityFacts) -> Iterator[str]:
-    """Servers of people that would begin to demand certificates, while nobody of the people has one."""
+    """Servers of people that would begin to demand certificates, while nobody of the people has one; or that do, of a CA that is lost."""
+    serving = [member for member in system.members.values() if system.serves_people(member.kind)]
     demanding = [
-        name
-        for name, wished in plan.settings.items()
-        if system.serves_people(system.members[name].kind) and _begins_to_demand(system, wished, facts[name].settings)
+        member.name for member in serving if _begins_to_demand(system, plan.settings.get(member.name, {}), facts[member.name].settings)
     ]
+    demanded = [member.name for member in serving if member.name not in demanding and _demands(system, member, facts[member.name])]
+    if demanded and not authority.external and authority.newest(CLIENTS) is None:
+        yield (
+            f"{', '.join(map(repr, demanded))} demands certificates already, and there is no CA where mtls_authority_path says: whoever "
+            "has a certificate of the one before would be shut out. See that the path, and mtls_authority_host, are what they were; or set "
+            "mtls_allow_lock_out if that authority is lost"
+        )
     if not demanding:
         return
     if authority.external or people.holders(system, authority, _replaced(system, authority)):
@@ -302,8 +308,20 @@ def _flip(system: System, wished: Mapping[str, str], found: SettingsFacts | None
 def _begins_to_demand(system: System, wished: Mapping[str, str], found: SettingsFacts | None) -> bool:
     """Whether a server would begin to demand certificates with its new settings, also one that is set up for the first time."""
     new = _new(wished, found) if found is not None else ()
-    asked = [name for name, value in system.adapter.settings.items() if "{require_client_auth}" in value]
-    return system.client_auth == "required" and any(name in new for name in asked)
+    return system.client_auth == "required" and any(name in new for name in _asking(system, wished))
+
+
+def _demands(system: System, member: Member, measured: Facts) -> bool:
+    """Whether a server demands certificates already, and is to."""
+    if system.client_auth != "required" or measured.settings is None:
+        return False
+    wished, found = setting_values(system, member, measured), measured.settings.values
+    return all(found.get(name) == wished[name] for name in _asking(system, wished))
+
+
+def _asking(system: System, wished: Mapping[str, str]) -> list[str]:
+    """The settings by which certificates are demanded."""
+    return [name for name, value in system.adapter.settings.items() if name in wished and "{require_client_auth}" in value]
 
 
 def _new(wished: Mapping[str, str], found: SettingsFacts) -> set[str]:

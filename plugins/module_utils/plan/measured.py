@@ -125,6 +125,16 @@ class PemFacts:
 
 
 @dataclass(frozen=True)
+class GatewayFacts:
+    """The file that makes a gateway of a web server: what it serves, and for which application."""
+
+    #: Whether this run writes it anew, or did.
+    changed: bool
+    #: When it was last written, by its host's clock; None where there is none.
+    modified: float | None = None
+
+
+@dataclass(frozen=True)
 class EndpointFacts:
     """What listens at one of the member's own endpoints."""
 
@@ -150,6 +160,8 @@ class Facts:
     settings: SettingsFacts | None = None
     #: None where the product reads the keystore itself.
     pem: PemFacts | None = None
+    #: None where the member is no gateway in front of an application.
+    gateway: GatewayFacts | None = None
     endpoints: Mapping[str, EndpointFacts] = field(default_factory=dict)
     #: (server, endpoint) -> whether that endpoint lets in a client without certificate: ``required`` or ``not_required``.
     observed: Mapping[tuple[str, str], str] = field(default_factory=dict)

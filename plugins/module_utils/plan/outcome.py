@@ -49,6 +49,8 @@ class Undoing:
     #: What could not be put back, a sentence each.
     left: list[str] = field(default_factory=list)
     handshakes: list[Handshake] = field(default_factory=list)
+    #: Who got a bundle, which servers may not take now.
+    bundles: list[str] = field(default_factory=list)
 
     @property
     def state(self) -> str:
@@ -100,6 +102,8 @@ def account(undoing: Undoing) -> str:
         compared = f"{same} of {len(undoing.handshakes)} end as they did before the run" if undoing.handshakes else "none was compared"
         lines.append(f"  Handshakes: {compared}.")
         lines += [f"  Not put back: {each}" for each in undoing.left]
+    if undoing.bundles:
+        lines.append(f"  Bundles were made, and stay: {', '.join(undoing.bundles)}. Give them out once a run has succeeded.")
     lines.append(f"  What now: {_REMEDIES[undoing.state]}")
     return "\n".join(lines)
 

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Callable
 
 import pytest
 
 from ansible_collections.mutual.tls.plugins.module_utils.plan.activation import Restart, activation
+from ansible_collections.mutual.tls.plugins.module_utils.plan.measured import GatewayFacts
 
 from .scenery import STARTED, WRITTEN, Scene, adapter, client, execution, host, identity, no_store, platform, small
 
@@ -336,3 +338,19 @@ def test_where_servers_reload_nobody_is_taken_along() -> None:
     restarting = Scene()
     endpoint(restarting, "platform1").update(started=WRITTEN - 1)
     assert [member for member, _process, _reason in restarts(restarting)] == ["platform1", "ec1", "ec2"]
+
+
+@pytest.mark.parametrize(
+    ("found", "reason"),
+    [
+        (GatewayFacts(changed=True, modified=STARTED - 1), "its gateway's configuration changes in this run"),
+        (GatewayFacts(changed=False, modified=STARTED + 0.01), "it was started before its gateway's configuration was last written"),
+        (GatewayFacts(changed=False, modified=STARTED), None),
+        (GatewayFacts(changed=False), None),
+    ],
+)
+def test_what_a_gateway_serves_is_to_be_loaded(found: GatewayFacts, reason: str | None) -> None:
+    scene = Scene()
+    facts = {**scene.facts, "ec1": replace(scene.facts["ec1"], gateway=found)}
+    expected = [("ec1", "ec", reason)] if reason is not None else []
+    assert [(restart.member, restart.process, restart.reason) for restart in activation(scene.system, facts, {})] == expected

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleActionFail
 
-from ansible_collections.mutual.tls.plugins.module_utils.plan.measured import Facts
+from ansible_collections.mutual.tls.plugins.module_utils.plan.measured import Facts, GatewayFacts
 from ansible_collections.mutual.tls.plugins.plugin_utils.collected import authority_from, gather, system_from
 
 from .scenery import WRITTEN, Scene, adapter_data, identity, key_entry, small, store
@@ -194,3 +194,55 @@ def test_an_authority_that_answers_nonsense_is_at_fault() -> None:
     assert found is not None
     assert found.failure is not None
     assert found.failure.startswith("its answer cannot be read: ")
+
+
+# --- hosts that lie --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["mtls_subject", "identity_wish", "product_authority_host", "product_name", "gateway_found"])
+def test_a_host_that_sets_what_only_the_inventory_may_say_is_at_fault(name: str) -> None:
+    """As Ansible shows what any module of the host returned as facts."""
+    scene = Scene()
+    found = gathered(scene, {"ec1": {"ansible_facts": {name: "CN=admin", "services": {}}, name: "CN=admin"}})
+    assert found["ec1"].fault is not None and f"may set ({name})" in found["ec1"].fault
+    assert found["ec2"] == scene.facts["ec2"]
+    assert [fault for fault in scene.plan(facts=found).faults if "'ec1' could not be measured: its answers set" in fault]
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {
+            "ansible_facts": {"product_name": "KVM", "service_mgr": "systemd"},
+            "ansible_product_name": "KVM",
+            "ansible_service_mgr": "systemd",
+        },
+        {"ansible_facts": {"hostname": "ec1", "packages": {}}},
+    ],
+)
+def test_what_ansible_finds_out_of_a_host_is_no_lie(facts: dict[str, Any]) -> None:
+    scene = Scene()
+    assert gathered(scene, {"ec1": facts}) == scene.facts
+
+
+@pytest.mark.parametrize(
+    ("later", "options"),
+    [
+        ({"identity_store": {"store": {"modified": "x"}}}, {"stores": ["identity_store"]}),
+        ({"identity_store": "nonsense"}, {"stores": ["identity_store"]}),
+        ({"trust_pem": {"pem": {"modified": []}}}, {"pem": "trust_pem"}),
+        ({"client_auth_file": {"changed": True, "changes": [7]}}, {"settings": ["client_auth_file"]}),
+        ({"gateway_found": {"changed": True, "modified": "yesterday"}}, {"gateway": "gateway_found"}),
+    ],
+)
+def test_nonsense_of_one_host_keeps_nobody_from_reading_the_others(later: dict[str, Any], options: dict[str, Any]) -> None:
+    scene = Scene()
+    found = gathered(scene, {"ec1": later}, **options)
+    if "pem" not in options:  # this product reads no PEM files
+        assert found["ec1"].fault is not None and "its answer cannot be read" in found["ec1"].fault
+    assert found["ec2"] == scene.facts["ec2"]
+
+
+def test_what_a_gateway_said_of_its_file_is_read() -> None:
+    found = gathered(Scene(), {"ec1": {"gateway_found": {"path": "/x", "changed": False, "modified": 7.5}}}, gateway="gateway_found")
+    assert (found["ec1"].gateway, found["ec2"].gateway) == (GatewayFacts(changed=False, modified=7.5), None)
