@@ -309,3 +309,17 @@ def test_somebody_elses_home_is_left_alone(
     monkeypatch.setattr(nss_database.os, "geteuid", lambda: mine + 1)
     assert "is another user's" in run(fails=True)["msg"]
     assert not list(home.iterdir())
+
+
+def test_the_placeholder_of_a_key_goes_when_somebody_has_signed_for_it(
+    home: Path, tmp_path: Path, run: Run, cas: dict[str, Issued]
+) -> None:
+    """It has the same subject, so the same nickname, and another issuer."""
+    key = new_key()
+    write(tmp_path / "keys", issue("desktop1", key=key))
+    run()
+    leaf = issue("desktop1", by=cas["clients"], key=key)
+    write(tmp_path / "keys", leaf, issuer=cas["clients"])
+    assert run()["changed"]
+    assert fingerprints(home / ".pki" / "nssdb") == {x509.sha256(leaf.der)}
+    assert not run()["changed"]
