@@ -191,8 +191,8 @@ def test_rolling_replaces_all_in_three_steps_and_stops_one_process_at_a_time(loo
 
 @pytest.mark.long
 def test_rolling_who_is_revoked_is_let_in_until_the_last_step_and_no_longer(loopback: Loopback, enabled: Run) -> None:
-    """The CA that signed for it goes in the third; the steps before it must not end the run."""
-    run = play(loopback, mtls_generation=6, mtls_restart="rolling", mtls_revoked=["desktop2"])
+    """Everything is replaced as well: the CA that signed for it goes in the third step, and those before it must not end the run."""
+    run = play(loopback, mtls_generation=7, mtls_restart="rolling", mtls_revoked=["desktop2"])
     assert run.code == 0, run.output[-4000:]
     assert run.output.count("Plan for mediationzone: ") == 3
     assert "'desktop2' is revoked, and does not trust what 'platform1' presents now" in run.output, "it would hang up itself"

@@ -10,6 +10,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -260,7 +261,8 @@ def test_the_role_works_without_the_playbooks(console: Console, passwords: dict[
     play = {"hosts": "all", "gather_facts": False, "roles": [{"role": "mutual.tls.gateway", "vars": {**given, **others}}]}
     path = console.root / "own.yml"
     path.write_text(json.dumps([play]), encoding="utf-8")
-    command = [str(BIN / "ansible-playbook"), str(path), "--inventory", "console,", "--connection", "local"]
+    interpreter = ["--extra-vars", f"ansible_python_interpreter={sys.executable}"]
+    command = [str(BIN / "ansible-playbook"), str(path), "--inventory", "console,", "--connection", "local", *interpreter]
 
     def own(*more: str) -> str:
         done = subprocess.run([*command, *more], env=console.environment(), capture_output=True, text=True, check=False, timeout=120)

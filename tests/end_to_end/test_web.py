@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from fleet import BIN, OWN_AUTHORITY, Run, new_network, passed
 from judges import openssl
-from web import NGINX, PORT, Person, Web, connecting, refusals, running
+from web import NGINX, PORT, Web, connecting, refusals, running
 
 VARIABLES = {
     "mtls_product": "nginx",
@@ -173,22 +173,6 @@ def test_none_and_requested_and_required_again(web: Web, enabled: Run) -> None:
     assert {outcome for _client, _server, outcome in web.outcomes()} == {"accepted"}
     play(web, "enable")
     assert ("(no certificate)", "gw1", "refused") in web.outcomes()
-
-
-@pytest.mark.long
-def test_a_revocation_list_that_has_ended_shuts_everybody_out_until_the_next_run(web: Web, enabled: Run) -> None:
-    """Which makes another one before: this authority was told not to."""
-    options = {"crl_valid_for": "20s", "crl_renew_before": "1s"}
-    for path in (web.root / "authority").glob("*.crl.pem"):
-        path.unlink()
-    play(web, mtls_authority_options=options)
-    assert Person(web, "alice", "gw1").attempt().accepted
-    time.sleep(25)
-    assert not Person(web, "alice", "gw1").attempt().accepted
-    look = play(web, "plan")
-    assert "the revocation list ends on" in look.output
-    play(web)
-    assert Person(web, "alice", "gw1").attempt().accepted
 
 
 #: What changes something, or has just done so, in the order of a step.
