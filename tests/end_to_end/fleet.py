@@ -101,6 +101,8 @@ class Fleet:
     variables: dict[str, Any] = field(default_factory=dict)
     #: Member -> its kind.
     kinds: dict[str, str] = field(default_factory=dict)
+    #: Those of them that the inventory does not name.
+    unnamed: tuple[str, ...] = ()
 
     @property
     def addresses(self) -> dict[str, str]:
@@ -113,7 +115,7 @@ class Fleet:
 
     def inventory(self, hosts: dict[str, dict[str, Any]] | None = None) -> Path:
         """Write the inventory; *hosts* adds to, or replaces, variables of single members."""
-        entries = {name: {**self.host(name), **(hosts or {}).get(name, {})} for name in self.kinds}
+        entries = {name: {**self.host(name), **(hosts or {}).get(name, {})} for name in self.kinds if name not in self.unnamed}
         variables = {
             "ansible_connection": "local",
             "ansible_python_interpreter": sys.executable,

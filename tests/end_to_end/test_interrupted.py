@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import subprocess
@@ -95,8 +96,7 @@ def test_a_limited_run_keeps_the_trust_of_all_others(loopback: Loopback, finishe
 
 def test_a_member_that_left_the_inventory_is_purged_only_on_demand(loopback: Loopback, finished: Run, keytool: Path) -> None:
     """The failing twin: what is really named by nobody does go, when that is asked for."""
-    kept = Loopback(loopback.root, loopback.network, loopback.variables, java_home=loopback.java_home)
-    del kept.kinds["desktop2"]
+    kept = dataclasses.replace(loopback, unnamed=("desktop2",))
     run = kept.play("site")
     assert "'platform1' trusts certificates that the inventory does not name, and they are kept: desktop2" in run.output
     assert set(keytool_entries(keytool, loopback.store("platform1"))) == MEMBERS
@@ -107,8 +107,7 @@ def test_a_member_that_left_the_inventory_is_purged_only_on_demand(loopback: Loo
 
 def test_a_slice_of_the_inventory_does_not_purge_who_belongs_to_another(loopback: Loopback, finished: Run, keytool: Path) -> None:
     """Where a job is sliced nobody says so: what shows it is that somebody is connected who is no member."""
-    sliced = Loopback(loopback.root, loopback.network, loopback.variables, java_home=loopback.java_home)
-    del sliced.kinds["ec2"], sliced.kinds["desktop2"]
+    sliced = dataclasses.replace(loopback, unnamed=("ec2", "desktop2"))
     kept = sliced.play("site", extra={"mtls_purge_trusted": True})
     assert kept.code == 0, kept.output
     assert f"{loopback.addresses['ec2']} is connected to 'platform' of 'platform1'" in kept.output
