@@ -51,10 +51,16 @@ class Server:
         self.check()
         asked = self.clock()
         self._carry_out(self.reload_command, "The server could not be reloaded")
+        hidden: set[listeners.Endpoint] = set()
         while True:
-            waiting = [endpoint for endpoint, found in listeners.listeners(self.endpoints).items() if not _is_new(found, asked)]
+            found = listeners.listeners(self.endpoints)
+            waiting = [
+                endpoint for endpoint, seen in found.items() if not (_is_new(seen, asked) or (_is_hidden(seen) and endpoint in hidden))
+            ]
             if not waiting:
                 return
+            # A socket whose last process ends while it is looked at is nobody's, too; but not for long.
+            hidden = {endpoint for endpoint, seen in found.items() if _is_hidden(seen)}
             if self.clock() - asked > self.timeout:
                 host, port = waiting[0]
                 raise PeerError(
@@ -88,6 +94,11 @@ def listening_at(directive: str) -> listeners.Endpoint | None:
 
 
 def _is_new(found: listeners.Listener | None, asked: float) -> bool:
-    """Whether what listens was started since; where its processes may not be looked at, that something does is all there is."""
+    """Whether what listens was started since."""
     # A process's start is known to a hundredth of a second.
-    return found is not None and (found.workers_started is None or found.workers_started >= asked - 0.02)
+    return found is not None and found.workers_started is not None and found.workers_started >= asked - 0.02
+
+
+def _is_hidden(found: listeners.Listener | None) -> bool:
+    """Whether somebody listens whose processes may not be looked at: that somebody does is all there is."""
+    return found is not None and found.workers_started is None

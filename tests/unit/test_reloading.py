@@ -10,12 +10,12 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
 from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError, PeerError
-from ansible_collections.mutual.tls.plugins.module_utils.listeners import Endpoint
+from ansible_collections.mutual.tls.plugins.module_utils.listeners import Endpoint, Listener
 from ansible_collections.mutual.tls.plugins.module_utils.reloading import Server, listening_at
 
 # A master that starts a worker, and another one for each line that it reads; the one before lets go of the socket.
@@ -129,3 +129,32 @@ def test_a_command_that_hangs_is_ended() -> None:
 )
 def test_where_nginx_is_told_to_listen(directive: str, endpoint: tuple[str, int] | None) -> None:
     assert listening_at(directive) == endpoint
+
+
+def looked_at(monkeypatch: pytest.MonkeyPatch, *looks: Listener | None) -> Callable[[], int]:
+    """A server whose endpoint is seen like this, one look after the other and then like the last; how many looks there were."""
+    left = list(looks)
+    taken = []
+
+    def listeners(endpoints: Sequence[Endpoint]) -> dict[Endpoint, Listener | None]:
+        taken.append(left[0])
+        return dict.fromkeys(endpoints, left.pop(0) if len(left) > 1 else left[0])
+
+    monkeypatch.setattr("ansible_collections.mutual.tls.plugins.module_utils.listeners.listeners", listeners)
+    return lambda: len(taken)
+
+
+HIDDEN = Listener(None, None)
+
+
+def test_a_socket_whose_last_process_has_just_ended_is_no_new_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = looked_at(monkeypatch, HIDDEN, None)
+    with pytest.raises(PeerError, match="in vain"):
+        Server([], ["reload"], [("127.0.0.1", 1)], timeout=0.2, run=lambda *_given: (0, "", "")).reload()
+    assert looks() > 2
+
+
+def test_whose_processes_may_not_be_looked_at_is_believed_on_the_second_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = looked_at(monkeypatch, HIDDEN)
+    Server([], ["reload"], [("127.0.0.1", 1)], timeout=5, run=lambda *_given: (0, "", "")).reload()
+    assert looks() == 2
