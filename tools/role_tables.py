@@ -73,7 +73,7 @@ def default(option: dict[str, Any], value: Any) -> str:
         return "required"
     if found is None:
         # Which one it is, is said in the description.
-        return "computed" if "{{" in str(value) else f"`{value}`"
+        return "computed" if "{{" in str(value) else shown(value)
     if option.get("required"):
         return f"`{found['variable']}` (required)"
     fallback = option.get("default")

@@ -65,7 +65,7 @@ def gather(
     for name in system.members:
         variables = hostvars[name]
         result = variables.get(collected) or {}
-        lies = forged(variables)
+        lies = forged(variables, system.adapter.name)
         if lies:
             facts[name] = read_facts(None, fault=_LIES.format(", ".join(lies)))
         elif result.get("unreachable"):

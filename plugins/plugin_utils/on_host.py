@@ -30,13 +30,20 @@ _OURS = re.compile(
 )
 
 
-def forged(variables: Mapping[str, Any]) -> list[str]:
+#: What Ansible itself finds out of hosts and calls so in ``ansible_facts``: no variables of ours, but for the first.
+_ANSIBLES_OWN = frozenset({"product_name", "product_serial", "product_uuid", "product_version", "service_mgr"})
+
+
+def forged(variables: Mapping[str, Any], product: str) -> list[str]:
     """The variables of this collection that a host has set itself, by the facts that some other module brought back from it.
 
-    Ansible shows a fact "ansible_NAME" as "NAME", too; those are its own, such as ansible_product_name.
+    *product* is the name of the system's product, which the machine's maker (``ansible_product_name``) must not stand in for.
     """
     facts = variables.get("ansible_facts") or {}
-    return sorted(name for name in facts if _OURS.match(str(name)) and f"ansible_{name}" not in variables)
+    found = {str(name) for name in facts if _OURS.match(str(name))} - _ANSIBLES_OWN
+    if "product_name" in facts and variables.get("product_name", product) != product:
+        found.add("product_name")
+    return sorted(found)
 
 
 class OnHost(NormalActionModule):

@@ -57,6 +57,9 @@ class Console(Web):
             **super().host(name),
             # Of a process that listens nowhere nothing is asked.
             "mtls_endpoints": [{"name": "https", "port": PORT}, {"name": "watcher", "port": None}],
+            # No browser is here, whoever says so.
+            "mtls_browsers": NSS is not None,
+            "mtls_browser_home": str(self.root / name / "home"),
             "mtls_gateway_upstream": self.upstream,
             "mtls_gateway_listen": [f"{address}:{PORT}"],
             "mtls_gateway_health_listen": f"{address}:{HEALTH_PORT}",
@@ -110,7 +113,8 @@ def console(tmp_path_factory: pytest.TempPathFactory, application: str) -> Itera
     kinds = {"gw1": "gateway", "desk1": "client"}
     system = Console(tmp_path_factory.mktemp("console"), new_network(), dict(VARIABLES), kinds, upstream=application)
     with running(system):
-        (system.root / "desk1" / "home").mkdir()
+        for name in system.kinds:
+            (system.root / name / "home").mkdir()
         yield system
 
 
@@ -294,6 +298,7 @@ def test_a_desktops_browser_has_what_the_desktop_has(console: Console, passwords
     assert re.search(r"^console +u,u,u", listed, re.MULTILINE), listed
     again = passed(console.play("install_client", "-v"))
     assert again.changed == 0, again.output
+    assert list((console.root / "gw1" / "home").iterdir()) == []
     if CHROMIUM is not None:
         page = f"https://{console.addresses['gw1']}:{PORT}/"
         assert "Hello CN=desk1" in Browser(home).page(page), "the server is trusted by what was installed, too"

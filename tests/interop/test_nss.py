@@ -225,8 +225,11 @@ def test_what_is_somebody_elses_stays(run: Run, tmp_path: Path, home: Path, cas:
     assert not run(state="absent")["changed"]
 
 
-def test_firefoxs_profiles_are_found_and_a_password_is_asked_for(run: Run, tmp_path: Path, home: Path, cas: dict[str, Issued]) -> None:
-    profile = home / ".mozilla" / "firefox" / "abc.default-release"
+@pytest.mark.parametrize("place", [".mozilla/firefox", ".config/mozilla/firefox"])
+def test_firefoxs_profiles_are_found_and_a_password_is_asked_for(
+    run: Run, tmp_path: Path, home: Path, cas: dict[str, Issued], place: str
+) -> None:
+    profile = home / place / "abc.default-release"
     profile.mkdir(parents=True)
     (profile.parent / "never.used").mkdir()
     listed = [

@@ -151,6 +151,13 @@ def test_action_group_names_every_module() -> None:
     assert set(in_yaml("meta/runtime.yml")["action_groups"]["all"]) == modules
 
 
+def test_no_tasks_are_called_as_a_playbook_is() -> None:
+    """Ansible would take the playbook for them where it looks beside that first: in what is included by what is included."""
+    playbooks = {path.name for path in (ROOT / "playbooks").glob("*.yml")}
+    assert playbooks
+    assert not playbooks & {path.name for path in (ROOT / "playbooks" / "tasks").glob("*.yml")}
+
+
 def test_names_of_files_say_something() -> None:
     named = [path for path in (ROOT / "plugins").rglob("*") if path.name.split(".")[0] in EMPTY_NAMES]
     assert not named, f"these names say nothing: {', '.join(map(by_path, named))}"

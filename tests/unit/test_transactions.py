@@ -270,6 +270,14 @@ def test_the_run_at_hand_keeps_its_copy_whatever_the_clock_said_before(tmp_path:
     assert {path.name for path in tmp_path.glob("keys.*")} == {f"keys.{run}.before~" for run in (ONE, ahead[2])}
 
 
+def test_a_file_whose_directory_never_came_is_kept_and_undone_all_the_same(tmp_path: Path, record: str) -> None:
+    absent = tmp_path / "conf.d" / "gateway.conf"
+    begin(record, ONE, absent)
+    transactions.roll_back(record, ONE, loaded=False)
+    assert transactions.end(record, ONE, keep=2)
+    assert not absent.parent.exists()
+
+
 def test_who_holds_a_member_is_told(file: Path, record: str) -> None:
     assert transactions.find(record) is None
     begin(record, ONE, file)

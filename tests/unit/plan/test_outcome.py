@@ -54,6 +54,12 @@ def test_that_no_handshake_was_compared_is_told() -> None:
     assert "  Handshakes: none was compared." in account(Undoing([CAUSE], begun=True)).splitlines()
 
 
+def test_bundles_that_outlive_the_run_are_named() -> None:
+    told = "  Bundles were made, and stay: alice, bob. Give them out once a run has succeeded."
+    assert told in account(Undoing([CAUSE], begun=True, bundles=["alice", "bob"])).splitlines()
+    assert "Bundles" not in account(Undoing([CAUSE], begun=True))
+
+
 def test_a_handshake_that_was_not_made_again_is_not_as_before() -> None:
     before = {"ec1": {"results": [{"name": "a", "present": "keystore", "outcome": "accepted"}]}}
     for after in ({}, {"ec1": {}}, {"ec1": {"failed": True, "msg": "no"}}):

@@ -174,7 +174,8 @@ def test_without_the_authority_of_before_nobody_is_shut_out(path: Path) -> None:
     """Somebody runs it from another machine, where the authority's directory is not: it would make another one."""
     made = fleet(path, flips=False)
     assert made.plan().faults == []
-    made.collected.update(authorities=[], certificates={"zoe": []})  # type: ignore[union-attr]
+    assert made.collected is not None
+    made.collected.update(authorities=[], certificates={"zoe": []})
     [fault] = [each for each in made.plan().faults if "shut out" in each]
     assert fault.startswith("'platform1' demands certificates already, and there is no CA where mtls_authority_path says")
     assert not [each for each in made.plan(allow_lock_out=True).faults if "shut out" in each]
