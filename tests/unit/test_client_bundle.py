@@ -22,7 +22,8 @@ class Asked(ActionModule):  # type: ignore[misc]  # Ansible has no types
         authority = {"path": "~/authority", "passphrase": "a passphrase of a vault", "authorities": [{"name": "clients", "generation": 2}]}
         arguments = {"people": people, "path": str(path / "bundles"), "authority": authority, "templates": str(path), **more}
         self._task = SimpleNamespace(args=arguments, check_mode=True, async_val=0, diff=False, environment=[])
-        self._display = SimpleNamespace(warning=lambda _text: None)
+        self.warnings: list[str] = []
+        self._display = SimpleNamespace(warning=self.warnings.append)
         self._connection = SimpleNamespace(has_pipelining=True, _shell=SimpleNamespace(tmpdir=None))
         self.known = known
         self.asked: list[tuple[str, dict[str, Any]]] = []
@@ -93,6 +94,7 @@ def test_that_nobody_can_be_given_a_bundle_is_found_before_anything_is_signed(tm
         action._task.check_mode = False
         result: dict[str, Any] = action.run(task_vars={})
         assert [module for module, _arguments in action.asked] == ["authority_info"], "nothing was signed"
+        assert action.warnings == [], "they are said when bundles are made"
         return result
 
     with pytest.raises(AnsibleActionFail, match="this run has none"):
@@ -103,6 +105,13 @@ def test_that_nobody_can_be_given_a_bundle_is_found_before_anything_is_signed(tm
     (tmp_path / "bundles").chmod(0o755)
     with pytest.raises(AnsibleActionFail, match="has the mode 0755, and is for its owner only"):
         judged(password_path=str(tmp_path / "passwords"))
+    (tmp_path / "bundles").chmod(0o700)
+    (tmp_path / "passwords").mkdir()
+    (tmp_path / "passwords").chmod(0o755)
+    with pytest.raises(AnsibleActionFail, match="passwords has the mode 0755, and is for its owner only"):
+        judged(password_path=str(tmp_path / "passwords"))
+    known = {"certificates": {"alice": []}}
+    judged(password_path=str(tmp_path / "passwords"))
 
 
 def test_a_directory_that_cannot_be_used_holds_nothing_else_back(tmp_path: Path) -> None:
@@ -118,6 +127,11 @@ def test_a_directory_that_cannot_be_used_holds_nothing_else_back(tmp_path: Path)
         else:
             result = action.run(task_vars={})
             assert (result["changed"], "alice: no bundle was made" in "".join(result["notes"])) == (False, True)
+            assert "No bundle was made or removed" in "".join(action.warnings)
+    again = Asked([{"name": "alice"}], tmp_path, {"certificates": {"alice": [held("issued")]}}, untold="fail")
+    again._task.check_mode = False
+    with pytest.raises(AnsibleActionFail, match="is for its owner only"):
+        again.run(task_vars={})
 
 
 @pytest.mark.parametrize("people", [["alice", "Alice"], ["alice", "alice"]])

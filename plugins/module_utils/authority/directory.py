@@ -182,7 +182,9 @@ def strangers(directory: Directory, known: Collection[str]) -> Iterator[str]:
     now = x509.now()
     until: dict[str, str] = {}
     for line in directory.ledger.certificates.values():
-        if line.state_at(now) == "issued" and line.name not in known and newest.get(line.authority) == line.generation:
+        # What another one has superseded is accepted, too.
+        accepted = line.state in ("issued", "superseded") and not line.is_over(now)
+        if accepted and line.name not in known and newest.get(line.authority) == line.generation:
             until[line.name] = max(line.not_after, until.get(line.name, ""))
     for name, end in sorted(until.items()):
         yield (

@@ -267,11 +267,15 @@ def _unproven_flips(plan: Plan, system: System, facts: Mapping[str, Facts]) -> I
 
 def _lock_outs(plan: Plan, system: System, facts: Mapping[str, Facts], authority: AuthorityFacts) -> Iterator[str]:
     """Servers of people that would begin to demand certificates, while nobody of the people has one; or that do, of a CA that is lost."""
-    serving = [member for member in system.members.values() if system.serves_people(member.kind)]
-    demanding = [
-        member.name for member in serving if _begins_to_demand(system, plan.settings.get(member.name, {}), facts[member.name].settings)
+    if system.client_auth != "required":
+        return
+    serving = [
+        member.name
+        for member in system.members.values()
+        if system.serves_people(member.kind) and not member.revoked and facts[member.name].settings is not None
     ]
-    demanded = [member.name for member in serving if member.name not in demanding and _demands(system, member, facts[member.name])]
+    demanding = [name for name in serving if _begins_to_demand(system, plan.settings.get(name, {}), facts[name].settings)]
+    demanded = [name for name in serving if name not in demanding]
     if demanded and not authority.external and authority.newest(CLIENTS) is None:
         yield (
             f"{', '.join(map(repr, demanded))} demands certificates already, and there is no CA where mtls_authority_path says: whoever "
@@ -308,20 +312,7 @@ def _flip(system: System, wished: Mapping[str, str], found: SettingsFacts | None
 def _begins_to_demand(system: System, wished: Mapping[str, str], found: SettingsFacts | None) -> bool:
     """Whether a server would begin to demand certificates with its new settings, also one that is set up for the first time."""
     new = _new(wished, found) if found is not None else ()
-    return system.client_auth == "required" and any(name in new for name in _asking(system, wished))
-
-
-def _demands(system: System, member: Member, measured: Facts) -> bool:
-    """Whether a server demands certificates already, and is to."""
-    if system.client_auth != "required" or measured.settings is None:
-        return False
-    wished, found = setting_values(system, member, measured), measured.settings.values
-    return all(found.get(name) == wished[name] for name in _asking(system, wished))
-
-
-def _asking(system: System, wished: Mapping[str, str]) -> list[str]:
-    """The settings by which certificates are demanded."""
-    return [name for name, value in system.adapter.settings.items() if name in wished and "{require_client_auth}" in value]
+    return any(name in new and "{require_client_auth}" in value for name, value in system.adapter.settings.items())
 
 
 def _new(wished: Mapping[str, str], found: SettingsFacts) -> set[str]:

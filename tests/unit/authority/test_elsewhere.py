@@ -277,6 +277,12 @@ def test_of_two_ways_to_the_root_the_one_that_leads_there_is_found(elsewhere: El
     assert elsewhere.run(asked(key)).issued["ec1"][1:] == (elsewhere.below.der, elsewhere.root.der)
 
 
+def test_of_two_cas_between_the_one_that_signed_is_taken(elsewhere: Elsewhere) -> None:
+    key, sister = new_key(), issue("example issuing CA", by=elsewhere.root, ca=True, usages=None)
+    elsewhere.answer(signed(key, elsewhere.below), sister, elsewhere.below)
+    assert elsewhere.run(asked(key)).issued["ec1"][1:] == (elsewhere.below.der, elsewhere.root.der)
+
+
 def test_many_cas_that_sign_each_other_hold_nobody_up(elsewhere: Elsewhere) -> None:
     """Of one name and one key, so that each is above all others, and none leads to the root."""
     key, own = new_key(), new_key()

@@ -601,6 +601,7 @@ def test_nothing_else_goes_by_the_name_of_a_look(given: dict[str, Any]) -> None:
 
 def test_who_has_a_good_certificate_and_is_not_known_is_told(path: Path) -> None:
     now = x509.now()
+    run(path, request("gone", valid_for=20 * DAY), now=now - DAY)
     run(path, request("over", valid_for=DAY), request("told later", pending=True), now=now - 2 * DAY)
     run(path, *(request(name, valid_for=10 * DAY) for name in ("ec1", "gone")), now=now)
 
@@ -608,6 +609,8 @@ def test_who_has_a_good_certificate_and_is_not_known_is_told(path: Path) -> None
         return [note.split("'")[1] for note in strangers(Directory(str(path)), known)]
 
     assert told("ec1") == ["gone"]
+    [note] = strangers(Directory(str(path)), ["ec1"])
+    assert f"accepted until {x509.timestamp(now + 19 * DAY)}" in note, "of two, until the later one ends"
     assert told("ec1", "gone") == []
     run(path, revoked=[Revocation("gone")], now=now)
     assert told("ec1") == []

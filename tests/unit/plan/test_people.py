@@ -29,7 +29,7 @@ def issued(state: str = "issued", generation: int = 1, authority: str = "clients
 def fleet(path: Path, *held: dict[str, Any], flips: bool = True, **wishes: Any) -> Fleet:
     """A system of which Zoe is to be a client, who has these certificates; the Platform requires none yet where it *flips*."""
     inventory = {"platform1": platform(), "ec1": execution("192.0.2.2")}
-    made = Fleet(path, inventory=inventory, **{"people": ("zoe",), **wishes})
+    made = Fleet(path, **{"inventory": inventory, "people": ("zoe",), **wishes})
     made.settle()
     assert made.collected is not None
     made.collected["certificates"] = {"zoe": list(held)}
@@ -179,3 +179,18 @@ def test_without_the_authority_of_before_nobody_is_shut_out(path: Path) -> None:
     [fault] = [each for each in made.plan().faults if "shut out" in each]
     assert fault.startswith("'platform1' demands certificates already, and there is no CA where mtls_authority_path says")
     assert not [each for each in made.plan(allow_lock_out=True).faults if "shut out" in each]
+    made.collected["awaited"] = []
+    assert not [each for each in made.plan().faults if "shut out" in each], "it is somebody else's, and not lost"
+
+
+@pytest.mark.parametrize("wish", [{"client_auth": "none"}, {"revoked": ("platform1",)}, {}])
+def test_an_authority_that_is_made_anew_shuts_nobody_out_where_none_is_demanded(path: Path, wish: dict[str, Any]) -> None:
+    """Neither now nor from now on; at a server only that nobody is to connect to; or at one of which nobody knows."""
+    inventory = {"platform1": platform(), "platform2": platform("192.0.2.9"), "ec1": execution("192.0.2.2")}
+    made = fleet(path, flips=False, inventory=inventory, **wish)
+    made.scene["platform2"]["settings"]["values"][ANSWER] = "false"
+    if not wish:
+        made.scene.lose("platform1")
+    assert made.collected is not None
+    made.collected.update(authorities=[], certificates={"zoe": []})
+    assert not [each for each in made.plan(unreachable="skip").faults if "shut out" in each]
