@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shlex
 import shutil
 import subprocess
 import sys
@@ -27,17 +28,33 @@ MIRROR = "http://deb.debian.org/debian"
 SERVER = "systemd systemd-sysv dbus python3 python3-cryptography openssh-server sudo iproute2 procps ca-certificates curl"
 #: What a controller has: virtual environments are made in it, and it reaches the hosts over ssh.
 CONTROLLER = "python3 python3-venv openssh-client ca-certificates"
-#: Tag of the image -> the release and the packages. Two have nginx; one has Java, to judge with; one is no host, and runs newer releases
-#: of ansible-core.
+#: Tag of the image -> the release and the packages. One has nginx, and one can install it from its own disk (python3-apt is what Ansible
+#: does so with); one has Java, to judge with; one is no host, and runs newer releases of ansible-core.
 IMAGES = {
     "bullseye": ("bullseye", SERVER),
     "bookworm": ("bookworm", SERVER),
     "trixie": ("trixie", SERVER),
     "nginx": ("bookworm", f"{SERVER} nginx-light"),
-    "nginx-trixie": ("trixie", f"{SERVER} nginx-light"),
+    "nginx-offered": ("trixie", f"{SERVER} python3-apt"),
     "java": ("bookworm", f"{SERVER} openjdk-17-jdk-headless"),
     "controller": ("trixie", CONTROLLER),
 }
+#: Tag of the image -> a package that it can install, with what that needs, as from a mirror of its own.
+OFFERED = {"nginx-offered": "nginx"}
+#: Makes that mirror in an image that is being made; its arguments are the image's root and the package.
+OFFER = """
+set -eu
+chroot "$1" apt-get clean
+chroot "$1" apt-get install --quiet=2 --yes --no-install-recommends --download-only "$2"
+mkdir "$1/opt/packages"
+mv "$1"/var/cache/apt/archives/*.deb "$1/opt/packages"
+cd "$1/opt/packages"
+for package in *.deb; do
+  dpkg-deb --field "$package"
+  printf 'Filename: ./%s\\nSize: %s\\nSHA256: %s\\n\\n' "$package" "$(stat --format %s "$package")" "$(sha256sum "$package" | cut -d ' ' -f 1)"
+done > Packages
+echo 'deb [trusted=yes] file:/opt/packages ./' > "$1/etc/apt/sources.list"
+"""
 #: Everybody's password, as hard to quote as a password can be.
 PASSWORD = 'it\'s a "pass" ${word} !\\ {{x}} #1'
 
@@ -74,13 +91,18 @@ def mirror() -> str:
     return MIRROR
 
 
+def contents(tag: str) -> str:
+    """What the image is made of, in a line."""
+    release, packages = IMAGES[tag]
+    return f"{release} {packages}" + (f", offered: {OFFERED[tag]}" if tag in OFFERED else "")
+
+
 def is_made(tag: str) -> bool:
     """Whether the image is there, made of the same packages."""
-    release, packages = IMAGES[tag]
     made = subprocess.run(
         ["podman", "image", "inspect", "--format", "{{.Labels.packages}}", f"{NAME}:{tag}"], capture_output=True, text=True, check=False
     )
-    return made.stdout.strip() == f"{release} {packages}"
+    return made.stdout.strip() == contents(tag)
 
 
 def make(tag: str) -> None:
@@ -88,9 +110,10 @@ def make(tag: str) -> None:
     release, packages = IMAGES[tag]
     print(f"Making the image {NAME}:{tag} (a minute or two)", flush=True)
     archive = FOLDER / f"{tag}.tar"
+    offer = [f"--customize-hook=sh -c {shlex.quote(OFFER)} offer \"$1\" {OFFERED[tag]}"] if tag in OFFERED else []
     try:
-        run("mmdebstrap", "--quiet", "--variant=minbase", f"--include={packages.replace(' ', ',')}", release, str(archive), mirror())
-        run("podman", "import", "--quiet", "--change", f'LABEL packages="{release} {packages}"', str(archive), f"{NAME}:{tag}")
+        run("mmdebstrap", "--quiet", "--variant=minbase", f"--include={packages.replace(' ', ',')}", *offer, release, str(archive), mirror())
+        run("podman", "import", "--quiet", "--change", f'LABEL packages="{contents(tag)}"', str(archive), f"{NAME}:{tag}")
     finally:
         archive.unlink(missing_ok=True)
 
