@@ -22,7 +22,8 @@ from ansible_collections.mutual.tls.plugins.module_utils import keystore, progra
 from ansible_collections.mutual.tls.plugins.module_utils.crypto import NameOID, ec, rsa, serialization
 from ansible_collections.mutual.tls.plugins.module_utils.crypto import x509 as crypto_x509
 from ansible_collections.mutual.tls.plugins.module_utils.entries import PrivateKeyEntry
-from ansible_collections.mutual.tls.plugins.module_utils.errors import InputError, PeerError, TrustError
+from ansible_collections.mutual.tls.plugins.module_utils.errors import DependencyError, InputError, PeerError, TrustError
+from ansible_collections.mutual.tls.plugins.module_utils.plan.store import without_generation
 
 #: Chromium's and Chrome's, below the user's home; the first is made where there is none.
 CHROMIUM = (".pki/nssdb", ".local/share/pki/nssdb", "snap/chromium/current/.pki/nssdb")
@@ -136,7 +137,10 @@ class Database:
         return done[1]
 
     def _run(self, program: str, *arguments: str | bytes, stdin: str | None = None) -> tuple[int, str, str]:
-        return programs.started(self.run, [program, "-d", f"sql:{self.path}", *arguments], stdin, 60)
+        try:
+            return programs.started(self.run, [program, "-d", f"sql:{self.path}", *arguments], stdin, 60)
+        except DependencyError as error:
+            raise DependencyError(f"{error} It comes with the package libnss3-tools (Debian) or nss-tools (Fedora).") from None
 
     def _check(self, done: tuple[int, str, str], what: str) -> None:
         if done[0] != 0:
@@ -234,8 +238,8 @@ def key_id(certificate: bytes) -> str:
 
 
 def _is_of(certificate: bytes, present: bytes) -> bool:
-    """Whether a certificate is one that *present* took the place of, or that itself: of the same key, or of the same subject by a CA of
-    the same name.
+    """Whether a certificate is one that *present* took the place of, or that itself: of the same key, or of the same subject, in whatever
+    generation, by a CA of the same name.
 
     The name, not the subject: a CA that took another's place has a subject of its own.
     """
@@ -247,7 +251,8 @@ def _is_of(certificate: bytes, present: bytes) -> bool:
         return False
     if x509.public_key_of(certificate) == x509.public_key_of(present):
         return True
-    return one.subject == other.subject and _common_names(one.issuer) == _common_names(other.issuer)
+    own, others = (without_generation(x509.format_name(each.subject)) for each in (one, other))
+    return own == others and _common_names(one.issuer) == _common_names(other.issuer)
 
 
 def _common_names(name: crypto_x509.Name) -> list[str]:

@@ -29,13 +29,14 @@ SERVER = "systemd systemd-sysv dbus python3 python3-cryptography openssh-server 
 #: What a controller has: virtual environments are made in it, and it reaches the hosts over ssh.
 CONTROLLER = "python3 python3-venv openssh-client ca-certificates"
 #: Tag of the image -> the release and the packages. One has nginx, and one can install it from its own disk (python3-apt is what Ansible
-#: does so with); one has Java, to judge with; one is no host, and runs newer releases of ansible-core.
+#: does so with); one has what fills browsers; one has Java, to judge with; one is no host, and runs newer releases of ansible-core.
 IMAGES = {
     "bullseye": ("bullseye", SERVER),
     "bookworm": ("bookworm", SERVER),
     "trixie": ("trixie", SERVER),
     "nginx": ("bookworm", f"{SERVER} nginx-light"),
     "nginx-offered": ("trixie", f"{SERVER} python3-apt"),
+    "desktop": ("trixie", f"{SERVER} libnss3-tools"),
     "java": ("bookworm", f"{SERVER} openjdk-17-jdk-headless"),
     "controller": ("trixie", CONTROLLER),
 }
@@ -51,7 +52,8 @@ mv "$1"/var/cache/apt/archives/*.deb "$1/opt/packages"
 cd "$1/opt/packages"
 for package in *.deb; do
   dpkg-deb --field "$package"
-  printf 'Filename: ./%s\\nSize: %s\\nSHA256: %s\\n\\n' "$package" "$(stat --format %s "$package")" "$(sha256sum "$package" | cut -d ' ' -f 1)"
+  sum=$(sha256sum "$package" | cut -d ' ' -f 1)
+  printf 'Filename: ./%s\\nSize: %s\\nSHA256: %s\\n\\n' "$package" "$(stat --format %s "$package")" "$sum"
 done > Packages
 echo 'deb [trusted=yes] file:/opt/packages ./' > "$1/etc/apt/sources.list"
 """
@@ -110,9 +112,10 @@ def make(tag: str) -> None:
     release, packages = IMAGES[tag]
     print(f"Making the image {NAME}:{tag} (a minute or two)", flush=True)
     archive = FOLDER / f"{tag}.tar"
-    offer = [f"--customize-hook=sh -c {shlex.quote(OFFER)} offer \"$1\" {OFFERED[tag]}"] if tag in OFFERED else []
+    offer = [f'--customize-hook=sh -c {shlex.quote(OFFER)} offer "$1" {OFFERED[tag]}'] if tag in OFFERED else []
     try:
-        run("mmdebstrap", "--quiet", "--variant=minbase", f"--include={packages.replace(' ', ',')}", *offer, release, str(archive), mirror())
+        options = ["--quiet", "--variant=minbase", f"--include={packages.replace(' ', ',')}", *offer]
+        run("mmdebstrap", *options, release, str(archive), mirror())
         run("podman", "import", "--quiet", "--change", f'LABEL packages="{contents(tag)}"', str(archive), f"{NAME}:{tag}")
     finally:
         archive.unlink(missing_ok=True)

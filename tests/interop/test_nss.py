@@ -253,7 +253,8 @@ def test_firefoxs_profiles_are_found_and_a_password_is_asked_for(
 
 
 @pytest.mark.parametrize(
-    ("break_it", "why"), [("password", "password"), ("alias", "no entry|alias"), ("programs", "There is no program 'certutil'")]
+    ("break_it", "why"),
+    [("password", "password"), ("alias", "no entry|alias"), ("programs", "There is no program 'certutil'.*libnss3-tools")],
 )
 def test_what_cannot_be_done_changes_nothing(
     run: Run, tmp_path: Path, home: Path, cas: dict[str, Issued], monkeypatch: pytest.MonkeyPatch, break_it: str, why: str
@@ -282,6 +283,18 @@ def test_a_renewal_of_the_same_key_is_installed_each_time(run: Run, tmp_path: Pa
             subprocess.run(["certutil", "-d", f"sql:{database.path}", "-F", "-k", nss.key_id(leaf.der)], check=True)
         assert run()["changed"]
         assert fingerprints(Path(database.path)) == {x509.sha256(leaf.der)}
+        assert not run()["changed"]
+
+
+def test_a_certificate_of_another_generation_takes_its_place(run: Run, tmp_path: Path, home: Path, cas: dict[str, Issued]) -> None:
+    """Both its subject and its CA's name the generation."""
+    for generation in (1, 2, 3):
+        own = "" if generation == 1 else f",OU=generation {generation}"
+        ca = issue("mutual.tls clients CA", subject=x509.parse_name(f"CN=mutual.tls clients CA{own}"), ca=True, usages=None)
+        leaf = issue("desktop1", subject=x509.parse_name(f"CN=desktop1,O=Example{own}"), by=ca)
+        write(tmp_path / "keys", leaf, issuer=ca)
+        run()
+        assert fingerprints(home / ".pki" / "nssdb") == {x509.sha256(leaf.der)}
         assert not run()["changed"]
 
 

@@ -1,87 +1,66 @@
 # Copyright: (c) 2026, mutual.tls contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Nginx on hosts, with client auth and a desktop revoked: judged by openssl and curl, and by what others on the hosts could see.
+"""Nginx on hosts, with client auth and a desktop revoked: judged by curl, by NSS's client, and by what others on the hosts could see.
 
-The second gateway is in front of an application on a host of its own, and had no nginx before. Alice is nobody's host, and comes from the controller, as people do.
+The second gateway is in front of an application on a host of its own, and had no nginx before. Alice is nobody's host, and comes from
+the controller, as people do.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import subprocess
 
 import pytest
 from system import System
+from web import KEYSTORE, NONE_SENT, NOT_ACCEPTED, password, with_browser, with_bundle, with_keystore, without_certificate
 
 GATEWAYS = ["gw1", "gw2"]
-CLIENTS = {"ca1": "/home/mzadmin/mediationzone/keys", "desktop1": "/home/desktop/mediationzone/desktop.p12"}
+CLIENTS = {"ca1": "/home/mzadmin/mediationzone/keys", "desktop1": KEYSTORE}
 MEMBERS = [*GATEWAYS, *CLIENTS, "desktop2"]
-STORES = {**dict.fromkeys(GATEWAYS, "/etc/mutual_tls/keys"), **CLIENTS, "desktop2": CLIENTS["desktop1"]}
+STORES = {**dict.fromkeys(GATEWAYS, "/etc/mutual_tls/keys"), **CLIENTS, "desktop2": KEYSTORE}
 OWNERS = {**dict.fromkeys(GATEWAYS, "root"), "ca1": "mzadmin", "desktop1": "desktop", "desktop2": "desktop"}
-
 
 #: How the server, or the application behind it, greets somebody.
 GREETINGS = {"gw1": "WELCOME CN={}", "gw2": "Hello CN={}"}
 FORGED = {"X-Client-Subject": "CN=root", "X_Client_Subject": "CN=root", "X-Client-Verify": "SUCCESS"}
 
 
-def answer(system: System, client: str, gateway: str, store: str | None = None) -> str:
-    """What curl on *client* gets, with the key of a keystore there if one is given, and its CAs."""
-    address = system.address(gateway)
-    if store is None:
-        return system.host(client).run(f"curl --silent --show-error --insecure https://{address}/").stdout
-    pem = "/run/judge.pem"
-    export = f"umask 077; openssl pkcs12 -in {store} -passin env:PASSWORD -nodes -out {pem}"
-    line = f"curl --silent --show-error --cacert {pem} --cert {pem} https://{address}/; rm -f {pem}"
-    return system.with_password(client, f"PASSWORD=$(head -n 1); export PASSWORD; {export} && {line}")
-
-
 @pytest.mark.parametrize("gateway", GATEWAYS)
 @pytest.mark.parametrize("client", CLIENTS)
 def test_who_has_a_certificate_is_let_in_and_knows_the_server(system: System, client: str, gateway: str) -> None:
-    assert GREETINGS[gateway].format(client) in answer(system, client, gateway, CLIENTS[client])
+    assert GREETINGS[gateway].format(client) in with_keystore(system, client, gateway, CLIENTS[client])
 
 
 @pytest.mark.parametrize("gateway", GATEWAYS)
 def test_who_has_none_is_not(system: System, gateway: str) -> None:
-    assert "No required SSL certificate was sent" in answer(system, "outside1", gateway)
-    assert "No required SSL certificate was sent" in answer(system, gateway, gateway), "from its own host neither"
+    assert NONE_SENT in without_certificate(system, "outside1", gateway)
+    assert NONE_SENT in without_certificate(system, gateway, gateway), "from its own host neither"
 
 
 @pytest.mark.parametrize("gateway", GATEWAYS)
 def test_who_is_revoked_is_not(system: System, gateway: str) -> None:
-    refused = answer(system, "desktop2", gateway, STORES["desktop2"])
-    assert "The SSL certificate error" in refused
+    refused = with_keystore(system, "desktop2", gateway, KEYSTORE)
+    assert NOT_ACCEPTED in refused
     assert "WELCOME" not in refused and "Hello" not in refused
 
 
-def alices(system: System, gateway: str, path: str = "/", *options: str, word: str | None = None) -> str:
-    """What curl gets on the controller with Alice's bundle."""
-    bundles = system.ephemeral / "bundles"
-    word = word or (system.ephemeral / "one_time_passwords" / "alice.txt").read_text(encoding="ascii").strip()
-    command = ["curl", "--silent", "--show-error", "--cacert", str(bundles / "server_ca.crt"), "--config", "-", *options]
-    done = subprocess.run(
-        [*command, f"https://{system.address(gateway)}{path}"],
-        input=f'cert = "{bundles / "alice.p12"}:{word}"\ncert-type = "P12"\n',
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=30,
-    )
-    return done.stdout + done.stderr
+@pytest.mark.parametrize("gateway", GATEWAYS)
+def test_the_browsers_of_a_desktop_are_let_in_until_it_is_revoked(system: System, gateway: str) -> None:
+    assert GREETINGS[gateway].format("desktop1") in with_browser(system, "desktop1", gateway)
+    assert NOT_ACCEPTED in with_browser(system, "desktop2", gateway)
 
 
 @pytest.mark.parametrize("gateway", GATEWAYS)
 def test_who_has_a_bundle_is_let_in_with_its_password(system: System, gateway: str) -> None:
-    assert GREETINGS[gateway].format("alice") in alices(system, gateway)
-    assert "could not" in alices(system, gateway, word="another").lower()
+    assert GREETINGS[gateway].format("alice") in with_bundle(system, gateway)
+    assert "could not" in with_bundle(system, gateway, word="another").lower()
 
 
 def test_the_application_is_told_by_the_gateway_alone_who_it_is(system: System) -> None:
     headers = [word for name, value in FORGED.items() for word in ("--header", f"{name}: {value}")]
-    told = json.loads(alices(system, "gw2", "/told", *headers))
+    told = json.loads(with_bundle(system, "gw2", "/told", *headers))
     assert (told["X_CLIENT_SUBJECT"], told["X_CLIENT_VERIFY"]) == ("CN=alice", "SUCCESS")
     assert "CN=root" not in told.values()
 
@@ -91,7 +70,7 @@ def test_a_load_balancer_is_told_that_the_gateway_is_alive(system: System) -> No
 
 
 def test_no_one_time_password_is_on_a_host(system: System) -> None:
-    word = (system.ephemeral / "one_time_passwords" / "alice.txt").read_text(encoding="ascii").strip()
+    word = password(system)
     for name in (*GATEWAYS, "ca1"):
         found = system.host(name).run(f"grep --recursive --files-with-matches --fixed-strings {word} /etc /home /opt/mz /root /tmp /var")
         assert found.stdout == "", name

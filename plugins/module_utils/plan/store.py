@@ -226,9 +226,9 @@ class StoreChange:
         return {"entry": self.alias, "action": self.action, "reason": self.reason, "before": self.before, "after": self.after}
 
 
-def named_without_generation(entry: EntryFacts) -> str:
-    """The certificate's subject as it is in every generation."""
-    return _GENERATION.sub(",", entry.subject or "").strip(",")
+def without_generation(subject: str) -> str:
+    """A certificate's subject as it is in every generation."""
+    return _GENERATION.sub(",", subject).strip(",")
 
 
 def identity_change(wish: IdentityWish, entry: EntryFacts | None, now: datetime.datetime) -> StoreChange | None:

@@ -24,7 +24,7 @@ from ansible_collections.mutual.tls.plugins.module_utils.plan.authority import (
     signer_of,
 )
 from ansible_collections.mutual.tls.plugins.module_utils.plan.measured import Facts
-from ansible_collections.mutual.tls.plugins.module_utils.plan.store import EntryFacts, StoreWish, TrustWish, named_without_generation
+from ansible_collections.mutual.tls.plugins.module_utils.plan.store import EntryFacts, StoreWish, TrustWish, without_generation
 from ansible_collections.mutual.tls.plugins.module_utils.plan.system import Member, System
 
 
@@ -151,7 +151,7 @@ def _is_copied(system: System, platform: Member, member: Member, facts: Mapping[
     if own is None or copy is None or not own.pem or not copy.pem:
         return False
     keys = {x509.public_key_of(x509.pem_to_der(entry.pem or "", entry.alias)[0]) for entry in (own, copy)}
-    return len(keys) == 1 or named_without_generation(own) == named_without_generation(copy)
+    return len(keys) == 1 or without_generation(own.subject or "") == without_generation(copy.subject or "")
 
 
 def _needless(system: System, member: Member, facts: Mapping[str, Facts]) -> Iterator[TrustWish]:
