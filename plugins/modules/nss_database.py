@@ -13,9 +13,9 @@ version_added: 0.1.0
 description:
   - Puts the key and certificate of a keystore into the databases of Chromium, Chrome and Firefox (NSS), and has them trust for servers
     what the keystore trusts.
-  - What an identity takes the place of is removed, with its key. It is told by its subject and the name of its CA, and by its fingerprint
-    from the one that stays. Of trusted certificates those are removed that this module put there under the same O(name), and that the
-    keystore trusts no more. So give each system a name of its own.
+  - What an identity takes the place of is removed, with its key. It is told by its key, or by its subject (in whatever generation) and the
+    name of its CA, and by its fingerprint from the one that stays. Of trusted certificates those are removed that this module put there
+    under the same O(name), and that the keystore trusts no more. So give each system a name of its own.
   - The key goes from the keystore into the database in memory, under a password for that moment. It is in no file in between, and no
     password is on a command line.
   - A browser that runs sees the change after it is started again.

@@ -27,11 +27,11 @@ def without_certificate(system: System, client: str, gateway: str, path: str = "
     return system.host(client).run(" ".join(["%s"] * len(command)), *command).stdout
 
 
-def with_keystore(system: System, client: str, gateway: str, store: str) -> str:
+def with_keystore(system: System, client: str, gateway: str, store: str, *options: str) -> str:
     """What curl on *client* gets, with the key of a keystore there, and its CAs."""
     pem = "/run/judge.pem"
     export = f"umask 077; openssl pkcs12 -in {store} -passin env:PASSWORD -nodes -out {pem}"
-    line = f"curl --silent --show-error --cacert {pem} --cert {pem} https://{system.address(gateway)}/; rm -f {pem}"
+    line = f"curl --silent --show-error --cacert {pem} --cert {pem} {' '.join(options)} https://{system.address(gateway)}/; rm -f {pem}"
     return system.with_password(client, f"PASSWORD=$(head -n 1); export PASSWORD; {export} && {line}")
 
 
@@ -57,6 +57,6 @@ def with_bundle(system: System, gateway: str, path: str = "/", *options: str, bu
 
 def with_browser(system: System, desktop: str, gateway: str, database: str = DATABASE, *options: str) -> str:
     """What NSS's own client gets with the database of the desktop's user; it knows the server by that, too."""
-    client = f"timeout 3 tstclnt -d sql:{database} -h {system.address(gateway)} -p 443 -V tls1.2:tls1.3 {' '.join(options)}"
+    client = f"timeout 5 tstclnt -d sql:{database} -h {system.address(gateway)} -p 443 -V tls1.2:tls1.3 {' '.join(options)}"
     done = system.host(desktop).run(f"printf 'GET / HTTP/1.0\\r\\n\\r\\n' | runuser -u desktop -- {client}")
     return done.stdout + done.stderr

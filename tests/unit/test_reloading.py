@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import pytest
 
@@ -149,8 +151,9 @@ HIDDEN = Listener(None, None)
 
 def test_a_socket_whose_last_process_has_just_ended_is_no_new_server(monkeypatch: pytest.MonkeyPatch) -> None:
     looks = looked_at(monkeypatch, HIDDEN, None)
+    timing: dict[str, Any] = {"timeout": 5, "clock": itertools.count().__next__, "sleep": lambda _seconds: None}
     with pytest.raises(PeerError, match="in vain"):
-        Server([], ["reload"], [("127.0.0.1", 1)], timeout=0.2, run=lambda *_given: (0, "", "")).reload()
+        Server([], ["reload"], [("127.0.0.1", 1)], run=lambda *_given: (0, "", ""), **timing).reload()
     assert looks() > 2
 
 

@@ -274,7 +274,7 @@ def _lock_outs(plan: Plan, system: System, facts: Mapping[str, Facts], authority
         for member in system.members.values()
         if system.serves_people(member.kind) and not member.revoked and facts[member.name].settings is not None
     ]
-    demanding = [name for name in serving if _begins_to_demand(system, plan.settings.get(name, {}), facts[name].settings)]
+    demanding = [name for name in serving if _begins_to_demand(system, system.members[name], facts[name])]
     demanded = [name for name in serving if name not in demanding]
     if demanded and not authority.external and authority.newest(CLIENTS) is None:
         yield (
@@ -309,9 +309,9 @@ def _flip(system: System, wished: Mapping[str, str], found: SettingsFacts | None
     return None
 
 
-def _begins_to_demand(system: System, wished: Mapping[str, str], found: SettingsFacts | None) -> bool:
+def _begins_to_demand(system: System, member: Member, measured: Facts) -> bool:
     """Whether a server would begin to demand certificates with its new settings, also one that is set up for the first time."""
-    new = _new(wished, found) if found is not None else ()
+    new = _new(setting_values(system, member, measured), measured.settings) if measured.settings is not None else ()
     return any(name in new and "{require_client_auth}" in value for name, value in system.adapter.settings.items())
 
 
